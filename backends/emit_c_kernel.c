@@ -1,0 +1,408 @@
+/* emit_c_kernel.c - a kernel as a C function: statements, and which pointers it takes.
+ *
+ * A function gets a restrict pointer for each buffer that it touches, in the order in which it does.  Lanes loops become
+ * vector statements where their extent is a power of two, else plain loops. */
+#include "emit_c_text.h"
+
+#include <string.h>
+
+/* Which LETs are needed: an index that is printed as base + lane does not need the LETs that it was built from. */
+
+static void demand(Emit *e, Map *seen, const Expr *x);
+
+static void demand_address(Emit *e, Map *seen, const Buffer *b, const Expr *index) {
+    const Expr *base;
+    if (e->lane && index->vector && address_of(e, index, &base) != ADDRESS_SCATTERED) {
+        if (local_is_vectors(b)) base = ex_div(e->builder, base, ex_index(e->builder, b->lanes));
+        demand(e, seen, base);
+    } else {
+        demand(e, seen, index);
+    }
+}
+
+static void demand(Emit *e, Map *seen, const Expr *x) {
+    if (map_get(seen, (uintptr_t)x)) return;
+    map_set(seen, (uintptr_t)x, (void *)x);
+    if (x->kind == EX_VAR) {
+        if (!x->var->let || e->demanded[x->var->id]) return;
+        e->demanded[x->var->id] = true;
+        demand(e, seen, x->var->let);
+    } else if (x->kind == EX_LOAD) {
+        demand_address(e, seen, x->buffer, x->args[0]);
+    } else {
+        for (int k = 0; k < x->n_args; k++) demand(e, seen, x->args[k]);
+    }
+}
+
+static bool body_has_locals(const Stmt *s) {
+    for (; s; s = s->next)
+        if (s->kind == ST_LOCAL || body_has_locals(s->body) || body_has_locals(s->other)) return true;
+    return false;
+}
+
+static bool loop_is_vector(const Stmt *s) {
+    return s->loop == LOOP_LANES && lanes_are_vectors(s->var->lanes) && !body_has_locals(s->body);
+}
+
+static void demand_block(Emit *e, Map *seen, const Stmt *s) {
+    for (; s; s = s->next) {
+        const Var *outer = e->lane;
+        if (s->kind == ST_FOR && loop_is_vector(s)) e->lane = s->var;
+        if (s->extent) demand(e, seen, s->extent);
+        if (s->cond) demand(e, seen, s->cond);
+        if (s->index) demand_address(e, seen, s->buffer, s->index);
+        if (s->kind != ST_LET && s->value) demand(e, seen, s->value);
+        if (s->factor) demand(e, seen, s->factor);
+        demand_block(e, seen, s->body);
+        demand_block(e, seen, s->other);
+        e->lane = outer;
+    }
+}
+
+/* Statements. */
+
+static void print_block(Emit *e, const Stmt *s);
+
+static void print_body(Emit *e, const Stmt *s) {
+    int mark = names_enter(&e->names);
+    e->indent++;
+    print_block(e, s);
+    e->indent--;
+    names_leave(&e->names, mark);
+}
+
+static const char *declare_var(Emit *e, const Var *v) {
+    e->var_names[v->id] = names_take(&e->names, v->name);
+    return e->var_names[v->id];
+}
+
+static void print_loop(Emit *e, const Stmt *s) {
+    int mark = names_enter(&e->names);
+    const Var *v = s->var;
+    const char *type = v->hi < INT32_MAX ? "int" : "int64_t";
+    emit_line(e, "%s", s->loop == LOOP_UNROLL ? "UNROLL " : "");
+    const char *name = declare_var(e, v);
+    emit(e, "for (%s %s = 0; %s < ", type, name, name);
+    expr_print(e, s->extent, PREC_ADD);
+    emit(e, "; %s++) {\n", name);
+    print_body(e, s->body);
+    emit_line(e, "}\n");
+    names_leave(&e->names, mark);
+}
+
+/* The statement once for each lane, as scalar code, inside a lanes loop. */
+static void print_lane_by_lane(Emit *e, const Stmt *s, void (*print)(Emit *e, const Stmt *s)) {
+    int mark = names_enter(&e->names);
+    const char *l = declare_var(e, e->lane);
+    emit_line(e, "for (int %s = 0; %s < %lld; %s++) {\n", l, l, (long long)e->lane->lanes, l);
+    e->mode = PRINT_LANE;
+    e->indent++;
+    print(e, s);
+    e->indent--;
+    e->mode = PRINT_VECTOR;
+    e->var_names[e->lane->id] = NULL;
+    emit_line(e, "}\n");
+    names_leave(&e->names, mark);
+}
+
+static void print_if(Emit *e, const Stmt *s) {
+    if (e->mode == PRINT_VECTOR && s->cond->vector) {
+        print_lane_by_lane(e, s, print_if);
+        return;
+    }
+    emit_line(e, "if (");
+    expr_print(e, s->cond, PREC_ANY);
+    emit(e, ") {\n");
+    print_body(e, s->body);
+    if (s->other) {
+        emit_line(e, "} else {\n");
+        print_body(e, s->other);
+    }
+    emit_line(e, "}\n");
+}
+
+/* The lanes loop itself is not seen: its body's statements are vectors.  `alone`: it has its block for itself. */
+static void print_vector_loop(Emit *e, const Stmt *s, bool alone) {
+    int mark = names_enter(&e->names);
+    e->lane = s->var;
+    e->mode = PRINT_VECTOR;
+    emit_line(e, "%s/* %lld lanes of %s */\n", alone ? "" : "{ ", (long long)s->var->lanes, s->var->name);
+    if (alone) print_block(e, s->body);
+    else {
+        print_body(e, s->body);
+        emit_line(e, "}\n");
+    }
+    e->mode = PRINT_SCALAR;
+    e->lane = NULL;
+    names_leave(&e->names, mark);
+}
+
+static void print_for(Emit *e, const Stmt *s, bool alone) {
+    if (e->mode == PRINT_SCALAR && loop_is_vector(s)) print_vector_loop(e, s, alone);
+    else print_loop(e, s);
+}
+
+static const char *scalar_type(Emit *e, const Expr *x) {
+    if (x->type == DT_BOOL || expr_is_int(e, x)) return "int";
+    return c_type(x->type);
+}
+
+static void print_let(Emit *e, const Stmt *s) {
+    const Expr *x = s->value;
+    if (!e->demanded[s->var->id]) return;
+    bool vector = e->mode == PRINT_VECTOR && x->vector;
+    if (vector) vector_prepare(e, x);
+    DType repr = vector ? vector_repr(e, x) : DT_NONE;
+    const char *type = vector ? vector_type(e, repr, (int)e->lane->lanes) : scalar_type(e, x);
+    const char *name = names_take(&e->names, s->var->name);
+    emit_line(e, "const %s %s = ", type, name);
+    if (vector) vector_print(e, x, repr, PREC_ANY);
+    else expr_print(e, x, PREC_ANY);
+    emit(e, ";\n");
+    e->var_names[s->var->id] = name;
+}
+
+static void print_local(Emit *e, const Stmt *s) {
+    Buffer *b = s->buffer;
+    const char *name = names_take(&e->names, b->name);
+    long long count = b->count > 0 ? b->count : 1;
+    e->buffer_names[b->id] = name;
+    if (local_is_vectors(b))
+        emit_line(e, "%s %s[%lld];\n", vector_type(e, b->type, b->lanes), name, count / b->lanes);
+    else emit_line(e, "LOCAL %s %s[%lld];\n", c_type(b->type), name, count);
+}
+
+static void print_element(Emit *e, const Stmt *s) {
+    const Buffer *b = s->buffer;
+    const Expr *base;
+    emit(e, "%s[", e->buffer_names[b->id]);
+    if (e->mode == PRINT_LANE && local_is_vectors(b)) {
+        if (address_of(e, s->index, &base) != ADDRESS_CONTIGUOUS)
+            BUG(e->unit, "kernel %s: local %s is not accessed as whole vectors", e->kernel->name, b->name);
+        vector_local_index(e, b, base);
+        emit(e, "][%s]", e->var_names[e->lane->id]);
+    } else {
+        expr_print(e, s->index, PREC_ANY);
+        emit(e, "]");
+    }
+}
+
+static void print_scalar_fma(Emit *e, const Stmt *s) {
+    emit(e, " = %s(", helper(e, HELPER_FMA, s->buffer->type, 1));
+    expr_print(e, s->value, PREC_ANY);
+    emit(e, ", ");
+    expr_print(e, s->factor, PREC_ANY);
+    emit(e, ", ");
+    print_element(e, s);
+    emit(e, ");\n");
+}
+
+/* buffer[index] = buffer[index] + value for integers that may wrap */
+static void print_scalar_wrap(Emit *e, const Stmt *s) {
+    DType t = s->buffer->type;
+    const char *wide = dtypes[t].bytes == 8 ? "uint64_t" : dtypes[t].bytes == 4 ? "uint32_t" : "unsigned";
+    emit(e, " = (%s)((%s)", c_type(t), wide);
+    print_element(e, s);
+    emit(e, " + (%s)", wide);
+    expr_print(e, s->value, PREC_UNARY);
+    emit(e, ");\n");
+}
+
+static void print_scalar_write(Emit *e, const Stmt *s) {
+    emit_line(e, "%s", "");
+    print_element(e, s);
+    if (s->kind == ST_ACC && s->fused) print_scalar_fma(e, s);
+    else if (s->kind == ST_ACC && !dtype_is_float(s->buffer->type)) print_scalar_wrap(e, s);
+    else {
+        emit(e, s->kind == ST_ACC ? " += " : " = ");
+        expr_print(e, s->value, PREC_ANY);
+        emit(e, ";\n");
+    }
+}
+
+/* A mask becomes bytes 0 and 1. */
+static void print_bool_bytes(Emit *e, const Expr *x) {
+    if (!x->vector) {
+        emit(e, "%s(", helper(e, HELPER_SPLAT, DT_U8, (int)e->lane->lanes));
+        expr_print(e, x, PREC_ANY);
+        emit(e, ")");
+        return;
+    }
+    emit(e, "(%s)(-", vector_type(e, DT_U8, (int)e->lane->lanes));
+    vector_print(e, x, DT_I8, PREC_UNARY);
+    emit(e, ")");
+}
+
+static void print_vector_value(Emit *e, const Stmt *s, const Expr *base, DType repr) {
+    if (s->kind == ST_STORE && s->value->type == DT_BOOL) {
+        print_bool_bytes(e, s->value);
+    } else if (s->kind == ST_STORE) {
+        vector_print(e, s->value, repr, PREC_ANY);
+    } else if (s->fused) {
+        emit(e, "%s(", helper(e, HELPER_FMA, repr, (int)e->lane->lanes));
+        vector_print(e, s->value, repr, PREC_ANY);
+        emit(e, ", ");
+        vector_print(e, s->factor, repr, PREC_ANY);
+        emit(e, ", ");
+        vector_place_print(e, s->buffer, base);
+        emit(e, ")");
+    } else {
+        DType sum = dtype_is_float(repr) ? repr : type_unsigned(dtypes[repr].bytes);
+        const char *type = vector_type(e, sum, (int)e->lane->lanes);
+        if (sum != repr) emit(e, "(%s)((%s)", vector_type(e, repr, (int)e->lane->lanes), type);
+        vector_place_print(e, s->buffer, base);
+        emit(e, " + ");
+        if (sum != repr) emit(e, "(%s)", type);
+        vector_print(e, s->value, repr, sum == repr ? PREC_MUL : PREC_UNARY);
+        if (sum != repr) emit(e, ")");
+    }
+}
+
+static void print_vector_write(Emit *e, const Stmt *s) {
+    const Expr *base;
+    if (address_of(e, s->index, &base) != ADDRESS_CONTIGUOUS) {
+        print_lane_by_lane(e, s, print_scalar_write);
+        return;
+    }
+    DType repr = s->buffer->type;
+    if (repr == DT_F16 || repr == DT_BF16) repr = DT_U16;
+    if (repr == DT_I4) repr = DT_I8;
+    if (repr == DT_U4) repr = DT_U8;
+    vector_prepare(e, s->value);
+    if (s->factor) vector_prepare(e, s->factor);
+    emit_line(e, "%s", "");
+    vector_place_print(e, s->buffer, base);
+    emit(e, " = ");
+    print_vector_value(e, s, base, repr);
+    emit(e, ";\n");
+}
+
+static void print_write(Emit *e, const Stmt *s) {
+    if (e->mode == PRINT_VECTOR) print_vector_write(e, s);
+    else print_scalar_write(e, s);
+}
+
+static void print_block(Emit *e, const Stmt *s) {
+    bool alone = s && !s->next;
+    for (; s; s = s->next) {
+        if (e->mode == PRINT_VECTOR) e->lanewise = (Map){.arena = e->arena};
+        switch (s->kind) {
+        case ST_FOR: print_for(e, s, alone); break;
+        case ST_IF: print_if(e, s); break;
+        case ST_LET: print_let(e, s); break;
+        case ST_LOCAL: print_local(e, s); break;
+        case ST_STORE:
+        case ST_ACC: print_write(e, s); break;
+        }
+    }
+}
+
+/* The function. */
+
+typedef struct Param {
+    const Buffer *buffer;
+    bool written;
+} Param;
+
+typedef struct Params {
+    Arena *arena;
+    VEC(Param) list;
+    Map seen;                /* buffer id + 1 -> index + 1 */
+} Params;
+
+static void add_param(const Buffer *b, bool is_write, void *context) {
+    Params *params = context;
+    if (b->kind == BUF_LOCAL) return;
+    uintptr_t at = (uintptr_t)map_get(&params->seen, (uintptr_t)b->id + 1);
+    if (!at) {
+        vec_push(params->arena, &params->list, ((Param){b, false}));
+        at = (uintptr_t)params->list.n;
+        map_set(&params->seen, (uintptr_t)b->id + 1, (void *)at);
+    }
+    if (is_write) params->list.at[at - 1].written = true;
+}
+
+static Params params_of(Emit *e, const Kernel *k) {
+    Params params = {.arena = e->arena, .seen = {.arena = e->arena}};
+    kernel_visit_buffers(k, add_param, &params);
+    return params;
+}
+
+static void print_params(Emit *e, const Params *params) {
+    if (!params->list.n) emit(e, "void");
+    for (int i = 0; i < params->list.n; i++) {
+        const Param *p = &params->list.at[i];
+        const char *name = names_take(&e->names, p->buffer->name);
+        e->buffer_names[p->buffer->id] = name;
+        e->written[p->buffer->id] = p->written;
+        emit(e, "%s%s%s *restrict %s", i ? ", " : "", p->written ? "" : "const ",
+             c_type(p->buffer->type), name);
+    }
+}
+
+void comment_print(Text *out, const char *indent, const char *text) {
+    for (const char *c = text; *c; c++) {
+        if (*c == '\n') {
+            text_add(out, "\n%s", indent);
+            continue;
+        }
+        bool plain = *c >= ' ' && *c <= '~';
+        text_add_bytes(out, plain ? c : "_", 1);
+        /* nothing may end the comment, open another or spell a trigraph */
+        if ((*c == '*' && c[1] == '/') || (*c == '/' && c[1] == '*') || (*c == '?' && c[1] == '?'))
+            text_add_bytes(out, " ", 1);
+    }
+}
+
+const char *quoted(Arena *a, const char *text) {
+    Text out = {.arena = a};
+    text_add(&out, "\"");
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        bool plain = *c >= ' ' && *c <= '~' && *c != '"' && *c != '\\' && *c != '?';
+        text_add(&out, plain ? "%c" : "\\%03o", *c);
+    }
+    text_add(&out, "\"");
+    return out.at;
+}
+
+static void begin_kernel(Emit *e, const Kernel *k) {
+    size_t n = (size_t)k->n_vars + 1;
+    e->kernel = k;
+    e->builder = builder_resume(e->program, k);
+    e->var_names = NEW_ARRAY(e->arena, const char *, n);
+    e->demanded = NEW_ARRAY(e->arena, bool, n);
+    e->let_is_int = NEW_ARRAY(e->arena, signed char, n);
+    e->let_mask_bytes = NEW_ARRAY(e->arena, signed char, n);
+    e->mode = PRINT_SCALAR;
+    e->lane = NULL;
+    Map seen = {.arena = e->arena};
+    demand_block(e, &seen, k->body);
+}
+
+void kernel_emit(Emit *e, int number) {
+    const Kernel *k = e->program->kernels.at[number];
+    int mark = names_enter(&e->names);
+    begin_kernel(e, k);
+    text_add(&e->out, "\n/* ");
+    comment_print(&e->out, " * ", k->comment && *k->comment ? k->comment : k->name);
+    text_add(&e->out, "\n * %lld multiply-adds, %lld bytes */\n", (long long)k->macs, (long long)k->bytes);
+    emit(e, "KERNEL void %s(", e->kernel_names[number]);
+    Params params = params_of(e, k);
+    print_params(e, &params);
+    emit(e, ") {\n");
+    e->indent = 1;
+    print_block(e, k->body);
+    e->indent = 0;
+    emit(e, "}\n");
+    names_leave(&e->names, mark);
+}
+
+void kernel_call(Emit *e, int number) {
+    Params params = params_of(e, e->program->kernels.at[number]);
+    emit(e, "    %s(", e->kernel_names[number]);
+    for (int i = 0; i < params.list.n; i++) {
+        const Param *p = &params.list.at[i];
+        emit(e, "%s%s", i ? ", " : "", buffer_place(e, p->buffer));
+    }
+    emit(e, ");\n");
+}

@@ -1,0 +1,152 @@
+/* program_report.c - what a program costs, kernel by kernel, and what lies where in the arena.
+ *
+ * All figures follow from the program alone: nothing is run. */
+#include "program_report.h"
+
+#include <string.h>
+
+typedef struct Totals {
+    int64_t macs, weights, inputs, outputs;
+} Totals;
+
+static int64_t buffer_bytes(const Buffer *b) { return b->count * dtypes[b->type].bytes; }
+
+/* Does the arena hold b while kernel k runs? */
+static bool is_live(const Buffer *b, int k) {
+    return b->kind == BUF_ARENA && b->first_kernel >= 0 && b->first_kernel <= k && k <= b->last_kernel;
+}
+
+static int64_t arena_in_use(const Program *p, int k) {
+    int64_t bytes = 0;
+    for (int i = 0; i < p->buffers.n; i++)
+        if (is_live(p->buffers.at[i], k)) bytes += buffer_bytes(p->buffers.at[i]);
+    return bytes;
+}
+
+static void mark_used(const Buffer *b, bool is_write, void *context) {
+    (void)is_write;
+    ((bool *)context)[b->id] = true;
+}
+
+static int64_t weight_bytes(const Program *p) {
+    bool *used = NEW_ARRAY(p->unit->arena, bool, p->buffers.n + 1);
+    int64_t bytes = 0;
+    for (int i = 0; i < p->kernels.n; i++) kernel_visit_buffers(p->kernels.at[i], mark_used, used);
+    for (int i = 0; i < p->outputs.n; i++) used[p->outputs.at[i].buffer->id] = true;
+    for (int i = 0; i < p->buffers.n; i++)
+        if (used[i] && p->buffers.at[i]->kind == BUF_CONST) bytes += buffer_bytes(p->buffers.at[i]);
+    return bytes;
+}
+
+static Totals totals_of(const Program *p) {
+    Totals t = {.weights = weight_bytes(p)};
+    for (int i = 0; i < p->kernels.n; i++) t.macs += p->kernels.at[i]->macs;
+    for (int i = 0; i < p->inputs.n; i++) t.inputs += buffer_bytes(p->inputs.at[i].buffer);
+    for (int i = 0; i < p->outputs.n; i++) t.outputs += buffer_bytes(p->outputs.at[i].buffer);
+    return t;
+}
+
+/* The arena's buffers by offset, then by when they live. */
+static const Buffer **arena_map(const Program *p, int *n) {
+    const Buffer **map = NEW_ARRAY(p->unit->arena, const Buffer *, p->buffers.n + 1);
+    *n = 0;
+    for (int i = 0; i < p->buffers.n; i++) {
+        const Buffer *b = p->buffers.at[i];
+        if (b->kind != BUF_ARENA || b->first_kernel < 0) continue;
+        int at = (*n)++;
+        for (; at > 0; at--) {
+            const Buffer *before = map[at - 1];
+            if (before->offset < b->offset) break;
+            if (before->offset == b->offset && before->first_kernel <= b->first_kernel) break;
+            map[at] = before;
+        }
+        map[at] = b;
+    }
+    return map;
+}
+
+static int first_line(const char *text) { return text ? (int)strcspn(text, "\n") : 0; }
+
+/* Names come from the model: nothing in them may upset a terminal. */
+static const char *plain(const Program *p, const char *text, int n) {
+    char *copy = arena_copy(p->unit->arena, text ? text : "", (size_t)n);
+    for (char *c = copy; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 127) *c = '?';
+    return copy;
+}
+
+static const char *plain_name(const Program *p, const char *text) {
+    return plain(p, text, (int)strlen(text));
+}
+
+static void print_text(const Program *p, Text *out) {
+    Totals t = totals_of(p);
+    int n;
+    const Buffer **map = arena_map(p, &n);
+    text_add(out, "kernel  name                              multiply-adds         bytes   arena in use  from\n");
+    for (int i = 0; i < p->kernels.n; i++) {
+        const Kernel *k = p->kernels.at[i];
+        text_add(out, "%6d  %-32s %14lld %13lld %14lld  %s\n", i, k->name, (long long)k->macs,
+                 (long long)k->bytes, (long long)arena_in_use(p, i),
+                 plain(p, k->comment, first_line(k->comment)));
+    }
+    text_add(out, "\n      offset         bytes  kernels        buffer\n");
+    for (int i = 0; i < n; i++)
+        text_add(out, "%12lld %13lld  %5d-%-5d    %s %s\n", (long long)map[i]->offset,
+                 (long long)buffer_bytes(map[i]), map[i]->first_kernel, map[i]->last_kernel,
+                 dtypes[map[i]->type].text, plain_name(p, map[i]->name));
+    text_add(out, "\ntarget          %s\nkernels         %d\nmultiply-adds   %lld\n", p->target->name,
+             p->kernels.n, (long long)t.macs);
+    text_add(out, "weights         %lld bytes\narena           %lld bytes\n", (long long)t.weights,
+             (long long)p->arena_bytes);
+    text_add(out, "inputs          %lld bytes\noutputs         %lld bytes\n", (long long)t.inputs,
+             (long long)t.outputs);
+}
+
+static void json_string(Text *out, const char *text, int n) {
+    text_add(out, "\"");
+    for (int i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c == '"' || c == '\\') text_add(out, "\\%c", c);
+        else if (c < ' ' || c == 127) text_add(out, "\\u%04x", c);
+        else text_add_bytes(out, text + i, 1);
+    }
+    text_add(out, "\"");
+}
+
+static void json_name(Text *out, const char *key, const char *text, int n) {
+    text_add(out, "\"%s\": ", key);
+    json_string(out, text ? text : "", n);
+}
+
+static void print_json(const Program *p, Text *out) {
+    Totals t = totals_of(p);
+    int n;
+    const Buffer **map = arena_map(p, &n);
+    text_add(out, "{\n  \"kernels\": [");
+    for (int i = 0; i < p->kernels.n; i++) {
+        const Kernel *k = p->kernels.at[i];
+        text_add(out, "%s\n    {", i ? "," : "");
+        json_name(out, "name", k->name, (int)strlen(k->name));
+        text_add(out, ", ");
+        json_name(out, "from", k->comment, first_line(k->comment));
+        text_add(out, ", \"multiply_adds\": %lld, \"bytes\": %lld, \"arena_in_use\": %lld}",
+                 (long long)k->macs, (long long)k->bytes, (long long)arena_in_use(p, i));
+    }
+    text_add(out, "\n  ],\n  \"arena\": [");
+    for (int i = 0; i < n; i++) {
+        text_add(out, "%s\n    {", i ? "," : "");
+        json_name(out, "buffer", map[i]->name, (int)strlen(map[i]->name));
+        text_add(out, ", \"dtype\": \"%s\", \"offset\": %lld, \"bytes\": %lld, \"first_kernel\": %d, \"last_kernel\": %d}",
+                 dtypes[map[i]->type].text, (long long)map[i]->offset, (long long)buffer_bytes(map[i]),
+                 map[i]->first_kernel, map[i]->last_kernel);
+    }
+    text_add(out, "\n  ],\n  \"target\": \"%s\", \"multiply_adds\": %lld,\n", p->target->name, (long long)t.macs);
+    text_add(out, "  \"weights_bytes\": %lld, \"arena_bytes\": %lld, \"inputs_bytes\": %lld, \"outputs_bytes\": %lld\n}\n",
+             (long long)t.weights, (long long)p->arena_bytes, (long long)t.inputs, (long long)t.outputs);
+}
+
+void program_report(const Program *p, bool json, Text *out) {
+    if (json) print_json(p, out);
+    else print_text(p, out);
+}

@@ -1,0 +1,309 @@
+/* base.c - arenas, interned strings, growing arrays and maps, and the unit of one compilation.
+ *
+ * An arena is a chain of blocks, newest first; the newest is filled from its start.  Memory beyond
+ * what a block has used is always zero: blocks come zeroed, and a release clears what it gives
+ * back.  Large requests get a block of their own.  The limit counts bytes handed out, not the rests
+ * of blocks (the system never backs those). */
+#include "base.h"
+
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK_MIN = 1 << 14, BLOCK_MAX = 1 << 20, ALIGN_SMALL = 16, ALIGN_LARGE = 64, LARGE = 4096 };
+
+typedef struct Block {
+    struct Block *older;
+    size_t used, size;
+    size_t total; /* bytes handed out before this block was begun */
+} Block;
+
+struct Arena {
+    Block *newest;
+    size_t limit;
+    size_t next_size;
+    Escape *escape;
+};
+
+_Noreturn void escape(Escape *e, int status, const char *format, ...) {
+    char message[sizeof e->message];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    if (!e) {
+        fprintf(stderr, "%s\n", message);
+        abort();
+    }
+    e->status = status;
+    memcpy(e->message, message, sizeof message);
+    longjmp(e->jump, 1);
+}
+
+/* malloc aligns to 16 only; the data begins at the next multiple of 64 after the head. */
+static char *block_base(const Block *block) {
+    char *end = (char *)(block + 1);
+    return end + (ALIGN_LARGE - (uintptr_t)end % ALIGN_LARGE) % ALIGN_LARGE;
+}
+
+static Block *block_new(Block *older, size_t size) {
+    size_t extra = sizeof(Block) + ALIGN_LARGE;
+    if (size > SIZE_MAX - extra) return NULL;
+    Block *block = calloc(1, size + extra);
+    if (!block) return NULL;
+    block->older = older;
+    block->size = size;
+    block->total = older ? older->total + older->used : 0;
+    return block;
+}
+
+Arena *arena_new(size_t limit, Escape *e) {
+    Arena *a = calloc(1, sizeof *a);
+    if (!a) return NULL;
+    a->newest = block_new(NULL, BLOCK_MIN);
+    if (!a->newest) {
+        free(a);
+        return NULL;
+    }
+    a->limit = limit;
+    a->next_size = BLOCK_MIN * 2;
+    a->escape = e;
+    return a;
+}
+
+void arena_free(Arena *a) {
+    if (!a) return;
+    for (Block *block = a->newest, *older; block; block = older) {
+        older = block->older;
+        free(block);
+    }
+    free(a);
+}
+
+static void arena_add_block(Arena *a, size_t size) {
+    size_t block_size = a->next_size;
+    if (size > block_size / 4) {
+        block_size = size;
+    } else if (a->next_size < BLOCK_MAX) {
+        a->next_size *= 2;
+    }
+    Block *block = block_new(a->newest, block_size);
+    if (!block) escape(a->escape, STATUS_LIMIT, "out of memory: %zu more bytes wanted", size);
+    a->newest = block;
+}
+
+void *arena_alloc(Arena *a, size_t size) {
+    size_t align = size >= LARGE ? ALIGN_LARGE : ALIGN_SMALL;
+    if (a->limit && (size > a->limit || arena_bytes(a) > a->limit - size))
+        escape(a->escape, STATUS_LIMIT, "the memory limit of %zu bytes is reached", a->limit);
+    size_t start = (a->newest->used + align - 1) / align * align;
+    if (start > a->newest->size || size > a->newest->size - start) {
+        arena_add_block(a, size);
+        start = 0;
+    }
+    a->newest->used = start + size;
+    return block_base(a->newest) + start;
+}
+
+void *arena_array(Arena *a, size_t n, size_t size) {
+    if (size && n > SIZE_MAX / 2 / size)
+        escape(a->escape, STATUS_LIMIT, "out of memory: %zu times %zu bytes wanted", n, size);
+    return arena_alloc(a, n * size);
+}
+
+char *arena_copy(Arena *a, const char *text, size_t n) {
+    char *copy = arena_array(a, n + 1, 1);
+    if (n) memcpy(copy, text, n);
+    return copy;
+}
+
+char *arena_format(Arena *a, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    char *text = arena_alloc(a, (size_t)n + 1);
+    va_start(args, format);
+    vsnprintf(text, (size_t)n + 1, format, args);
+    va_end(args);
+    return text;
+}
+
+size_t arena_bytes(const Arena *a) { return a->newest->total + a->newest->used; }
+
+Escape *arena_escape(const Arena *a) { return a->escape; }
+
+ArenaMark arena_mark(const Arena *a) { return (ArenaMark){a->newest, a->newest->used}; }
+
+void arena_release(Arena *a, ArenaMark m) {
+    while (a->newest != m.block) {
+        Block *block = a->newest;
+        a->newest = block->older;
+        free(block);
+    }
+    memset(block_base(a->newest) + m.used, 0, a->newest->used - m.used);
+    a->newest->used = m.used;
+}
+
+void *vec_grow(Arena *a, void *at, int n, int *cap, size_t size) {
+    if (n > INT_MAX / 2) escape(a->escape, STATUS_LIMIT, "more than %d elements in a list", n);
+    int grown = n ? 2 * n : 8;
+    void *copy = arena_array(a, (size_t)grown, size);
+    if (n) memcpy(copy, at, (size_t)n * size);
+    *cap = grown;
+    return copy;
+}
+
+static void text_reserve(Text *t, size_t more) {
+    if (more > SIZE_MAX / 4 - t->n) escape(t->arena->escape, STATUS_LIMIT, "a text grows too long");
+    if (t->n + more < t->cap) return;
+    size_t cap = t->cap ? t->cap : 64;
+    while (cap <= t->n + more) cap *= 2;
+    char *at = arena_alloc(t->arena, cap);
+    if (t->n) memcpy(at, t->at, t->n);
+    t->at = at;
+    t->cap = cap;
+}
+
+void text_add(Text *t, const char *format, ...) {
+    char small[256];
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(small, sizeof small, format, args);
+    va_end(args);
+    if ((size_t)n < sizeof small) {
+        text_add_bytes(t, small, (size_t)n);
+        return;
+    }
+    text_reserve(t, (size_t)n);
+    va_start(args, format);
+    vsnprintf(t->at + t->n, (size_t)n + 1, format, args);
+    va_end(args);
+    t->n += (size_t)n;
+}
+
+void text_add_bytes(Text *t, const void *bytes, size_t n) {
+    text_reserve(t, n);
+    if (n) memcpy(t->at + t->n, bytes, n);
+    t->n += n;
+    t->at[t->n] = 0;
+}
+
+uint64_t hash_bytes(const void *bytes, size_t n) {
+    const unsigned char *byte = bytes;
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < n; i++) hash = (hash ^ byte[i]) * 0x100000001b3u;
+    return hash ^ hash >> 32;
+}
+
+typedef struct NameSlot {
+    const char *text; /* NULL: free */
+    size_t n;
+    uint64_t hash;
+} NameSlot;
+
+struct Names {
+    Arena *arena;
+    NameSlot *slots;
+    size_t n, cap; /* cap is a power of two */
+};
+
+Names *names_new(Arena *a) {
+    Names *names = NEW(a, Names);
+    names->arena = a;
+    names->cap = 256;
+    names->slots = NEW_ARRAY(a, NameSlot, names->cap);
+    return names;
+}
+
+static NameSlot *name_slot(NameSlot *slots, size_t cap, uint64_t hash, const char *text, size_t n) {
+    for (size_t i = hash & (cap - 1);; i = (i + 1) & (cap - 1)) {
+        NameSlot *slot = &slots[i];
+        if (!slot->text) return slot;
+        if (slot->hash == hash && slot->n == n && memcmp(slot->text, text, n) == 0) return slot;
+    }
+}
+
+static void names_grow(Names *names) {
+    size_t cap = names->cap * 2;
+    NameSlot *slots = NEW_ARRAY(names->arena, NameSlot, cap);
+    for (size_t i = 0; i < names->cap; i++) {
+        NameSlot *old = &names->slots[i];
+        if (old->text) *name_slot(slots, cap, old->hash, old->text, old->n) = *old;
+    }
+    names->slots = slots;
+    names->cap = cap;
+}
+
+const char *name_intern_n(Names *names, const char *text, size_t n) {
+    const char *end = memchr(text, 0, n);
+    if (end) n = (size_t)(end - text);
+    if (names->n * 2 >= names->cap) names_grow(names);
+    uint64_t hash = hash_bytes(text, n);
+    NameSlot *slot = name_slot(names->slots, names->cap, hash, text, n);
+    if (!slot->text) {
+        *slot = (NameSlot){arena_copy(names->arena, text, n), n, hash};
+        names->n++;
+    }
+    return slot->text;
+}
+
+const char *name_intern(Names *names, const char *text) {
+    return name_intern_n(names, text, strlen(text));
+}
+
+struct MapSlot {
+    uintptr_t key; /* 0: free */
+    void *value;
+};
+
+static struct MapSlot *map_slot(struct MapSlot *slots, int cap, uintptr_t key) {
+    uint64_t hash = (uint64_t)key * 0x9e3779b97f4a7c15u;
+    unsigned mask = (unsigned)cap - 1;
+    for (unsigned i = (unsigned)(hash >> 32) & mask;; i = (i + 1) & mask)
+        if (!slots[i].key || slots[i].key == key) return &slots[i];
+}
+
+void *map_get(const Map *m, uintptr_t key) {
+    return m->n ? map_slot(m->slots, m->cap, key)->value : NULL;
+}
+
+static void map_grow(Map *m) {
+    if (m->cap > INT_MAX / 4)
+        escape(m->arena->escape, STATUS_LIMIT, "more than %d keys in a map", m->n);
+    int cap = m->cap ? 2 * m->cap : 16;
+    struct MapSlot *slots = NEW_ARRAY(m->arena, struct MapSlot, cap);
+    for (int i = 0; i < m->cap; i++)
+        if (m->slots[i].key) *map_slot(slots, cap, m->slots[i].key) = m->slots[i];
+    m->slots = slots;
+    m->cap = cap;
+}
+
+void map_set(Map *m, uintptr_t key, void *value) {
+    if (m->n * 2 >= m->cap) map_grow(m);
+    struct MapSlot *slot = map_slot(m->slots, m->cap, key);
+    if (!slot->key) m->n++;
+    slot->key = key;
+    slot->value = value;
+}
+
+bool unit_begin(Unit *u, const char *file, size_t limit) {
+    u->diags = NULL;
+    u->file = file;
+    u->names = NULL;
+    u->escape.status = STATUS_OK;
+    u->escape.message[0] = 0;
+    u->arena = arena_new(limit, &u->escape);
+    if (!u->arena) return false;
+    if (limit && limit < (1 << 16)) u->arena->limit = 1 << 16; /* room for the names' first table */
+    u->names = names_new(u->arena);
+    return true;
+}
+
+void unit_end(Unit *u) {
+    arena_free(u->arena);
+    u->arena = NULL;
+    u->names = NULL;
+    u->diags = NULL;
+}

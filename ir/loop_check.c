@@ -1,0 +1,228 @@
+/* loop_check.c - the invariants of a kernel, and which of its accesses are proven to be in bounds.
+ *
+ * What an IF or SELECT has tested is known inside: conditions become facts (an integer expression lies in a range),
+ * kept on a stack along the walk, and an index is proven with all facts that hold where it is used. */
+#include "loop_build.h"
+
+typedef struct Checker {
+    const Kernel *kernel;
+    Builder *b;
+    Arena *arena;
+    const char *wrong;       /* the first thing that is */
+    int unproven;
+    bool *vars;              /* by id: in scope */
+    Map locals;              /* local arrays in scope */
+    VEC(Fact) facts;
+    const Var *lane;         /* of the enclosing LANES loop */
+    Map seen;                /* expressions already walked with the same facts */
+    uint32_t context, contexts;   /* the number of the facts that hold now, and how many were given out */
+} Checker;
+
+static void wrong(Checker *c, const char *what, const char *name) {
+    if (!c->wrong) c->wrong = arena_format(c->arena, "kernel %s: %s: %s", c->kernel->name, name, what);
+}
+
+/* Facts. */
+
+static void add_range(Checker *c, const Expr *x, Range r) {
+    if (x->type != DT_I64 || x->kind == EX_CONST) return;
+    r = range_both(r, sum_range_where(x, c->facts.at, c->facts.n));
+    if (r.lo <= r.hi) vec_push(c->arena, &c->facts, ((Fact){x, r}));
+}
+
+/* x + gap <= y */
+static void add_order(Checker *c, const Expr *x, const Expr *y, int gap) {
+    if (x->type != DT_I64) return;
+    Range rx = sum_range_where(x, c->facts.at, c->facts.n), ry = sum_range_where(y, c->facts.at, c->facts.n);
+    if (ry.hi >= INT64_MIN + gap) add_range(c, x, (Range){INT64_MIN, ry.hi - gap});
+    if (rx.lo <= INT64_MAX - gap) add_range(c, y, (Range){rx.lo + gap, INT64_MAX});
+}
+
+static void add_facts(Checker *c, const Expr *cond, bool truth) {
+    while (cond->kind == EX_VAR && cond->var->let) cond = cond->var->let;
+    if (cond->kind != EX_SCALAR) return;
+    const Expr *x = cond->args[0], *y = cond->args[1];
+    bool equal = (cond->op == SC_EQ && truth) || (cond->op == SC_NE && !truth);
+    if (cond->op == SC_NOT) {
+        add_facts(c, x, !truth);
+    } else if (cond->op == (truth ? SC_AND : SC_OR)) {
+        add_facts(c, x, truth);
+        add_facts(c, y, truth);
+    } else if (cond->op == SC_LT || cond->op == SC_LE) {
+        bool strict = (cond->op == SC_LT) == truth;
+        if (truth) add_order(c, x, y, strict);
+        else add_order(c, y, x, strict);
+    } else if (equal) {
+        add_order(c, x, y, 0);
+        add_order(c, y, x, 0);
+    }
+}
+
+/* Expressions. */
+
+static bool scalar_is_typed(const Expr *e) {
+    DType t = e->args[0]->type;
+    bool compares = e->op == SC_LT || e->op == SC_LE || e->op == SC_EQ || e->op == SC_NE;
+    if (e->n_args != scalar_infos[e->op].arity || !scalar_takes(e->op, t)) return false;
+    for (int k = 1; k < e->n_args; k++)
+        if (e->args[k]->type != t) return false;
+    return e->type == (compares ? DT_BOOL : t);
+}
+
+static bool expr_is_typed(const Expr *e) {
+    switch (e->kind) {
+    case EX_CONST: return e->type != DT_NONE && e->type != DT_STRING;
+    case EX_VAR: return e->type == e->var->type;
+    case EX_LOAD: return e->args[0]->type == DT_I64 && e->type == e->buffer->type;
+    case EX_SCALAR: return scalar_is_typed(e);
+    case EX_SELECT:
+        return e->args[0]->type == DT_BOOL && e->args[1]->type == e->type && e->args[2]->type == e->type;
+    case EX_CAST: return true;
+    case EX_BITCAST: return dtypes[e->type].bytes == dtypes[e->args[0]->type].bytes;
+    }
+    return false;
+}
+
+static bool is_multiple(const Expr *e, int64_t n) {
+    if (e->kind == EX_CONST) return e->value.i % n == 0;
+    if (e->kind == EX_VAR) return e->var->let && is_multiple(e->var->let, n);
+    if (e->kind == EX_SELECT) return is_multiple(e->args[1], n) && is_multiple(e->args[2], n);
+    if (e->kind != EX_SCALAR) return false;
+    if (e->op == SC_ADD || e->op == SC_SUB) return is_multiple(e->args[0], n) && is_multiple(e->args[1], n);
+    if (e->op == SC_NEG) return is_multiple(e->args[0], n);
+    return e->op == SC_MUL && (is_multiple(e->args[0], n) || is_multiple(e->args[1], n));
+}
+
+/* Arrays of whole vectors: index == multiple of lanes + lane. */
+static bool is_whole_vector(Checker *c, const Buffer *buffer, const Expr *index) {
+    int64_t coefficient;
+    const Expr *rest;
+    if (buffer->lanes == 1) return true;
+    if (!c->lane || c->lane->lanes != buffer->lanes) return false;
+    return expr_affine_in(c->b, index, c->lane, &coefficient, &rest) && coefficient == 1 &&
+           is_multiple(rest, buffer->lanes);
+}
+
+static void check_access(Checker *c, const Buffer *buffer, const Expr *index) {
+    bool local = buffer->kind == BUF_LOCAL;
+    if (local && !map_get(&c->locals, (uintptr_t)buffer)) wrong(c, "is not in scope", buffer->name);
+    if (local && buffer->lanes && !is_whole_vector(c, buffer, index))
+        wrong(c, "is not accessed as whole vectors", buffer->name);
+    if (load_is_proven(buffer, index)) return;
+    Range r = sum_range_where(index, c->facts.at, c->facts.n);
+    if (r.lo >= 0 && r.hi < buffer->count) return;
+    if (!c->facts.n && (r.lo >= buffer->count || r.hi < 0)) wrong(c, "is accessed out of bounds", buffer->name);
+    c->unproven++;
+}
+
+static void check_expr(Checker *c, const Expr *e);
+
+static void check_arm(Checker *c, const Expr *cond, bool truth, const Expr *arm) {
+    int n = c->facts.n;
+    uint32_t outer = c->context;
+    add_facts(c, cond, truth);
+    if (c->facts.n > n) c->context = ++c->contexts;
+    check_expr(c, arm);
+    c->context = outer;
+    c->facts.n = n;
+}
+
+static void check_expr(Checker *c, const Expr *e) {
+    if (!e || c->wrong) return;
+    uintptr_t key = ((uintptr_t)(e->id + 1) << 32) | c->context;
+    if (map_get(&c->seen, key)) return;
+    map_set(&c->seen, key, c);
+    if (!expr_is_typed(e)) wrong(c, "its operands do not fit", e->kind == EX_SCALAR ? scalar_infos[e->op].text : "value");
+    if (e->kind == EX_VAR && !c->vars[e->var->id]) wrong(c, "is not in scope", e->var->name);
+    if (e->kind == EX_LOAD) check_access(c, e->buffer, e->args[0]);
+    if (e->kind == EX_SELECT) {
+        check_expr(c, e->args[0]);
+        check_arm(c, e->args[0], true, e->args[1]);
+        check_arm(c, e->args[0], false, e->args[2]);
+        return;
+    }
+    for (int k = 0; k < e->n_args; k++) check_expr(c, e->args[k]);
+}
+
+/* Statements. */
+
+static void check_block(Checker *c, const Stmt *s);
+
+static void check_for(Checker *c, const Stmt *s) {
+    const Var *outer = c->lane;
+    int64_t n;
+    check_expr(c, s->extent);
+    if (s->extent->type != DT_I64) wrong(c, "its extent is no i64", s->var->name);
+    if (outer && s->loop != LOOP_UNROLL) wrong(c, "a loop inside lanes", s->var->name);
+    if ((s->loop == LOOP_UNROLL || s->loop == LOOP_LANES) && !expr_is_const_int(s->extent, &n))
+        wrong(c, "its extent is not constant", s->var->name);
+    if (s->loop == LOOP_LANES) c->lane = s->var;
+    c->vars[s->var->id] = true;
+    check_block(c, s->body);
+    c->vars[s->var->id] = false;
+    c->lane = outer;
+}
+
+static void check_if(Checker *c, const Stmt *s) {
+    int n = c->facts.n;
+    check_expr(c, s->cond);
+    if (s->cond->type != DT_BOOL) wrong(c, "is no bool", "condition");
+    add_facts(c, s->cond, true);
+    check_block(c, s->body);
+    c->facts.n = n;
+    add_facts(c, s->cond, false);
+    check_block(c, s->other);
+    c->facts.n = n;
+}
+
+static void check_write(Checker *c, const Stmt *s) {
+    const Buffer *buffer = s->buffer;
+    check_expr(c, s->index);
+    check_expr(c, s->value);
+    check_expr(c, s->factor);
+    if (s->index->type != DT_I64 || s->value->type != buffer->type ||
+        (s->fused && (!s->factor || s->factor->type != buffer->type)))
+        wrong(c, "is written with another type", buffer->name);
+    if (buffer->kind == BUF_INPUT || buffer->kind == BUF_CONST) wrong(c, "is written", buffer->name);
+    if (s->kind == ST_ACC && !scalar_takes(s->fused ? SC_FMA : SC_ADD, buffer->type))
+        wrong(c, "is accumulated in", buffer->name);
+    check_access(c, buffer, s->index);
+}
+
+static void check_let(Checker *c, const Stmt *s) {
+    check_expr(c, s->value);
+    if (s->var->let != s->value || s->var->type != s->value->type) wrong(c, "its value differs", s->var->name);
+    c->vars[s->var->id] = true;
+}
+
+static void check_stmt(Checker *c, const Stmt *s) {
+    switch (s->kind) {
+    case ST_FOR: check_for(c, s); break;
+    case ST_IF: check_if(c, s); break;
+    case ST_LET: check_let(c, s); break;
+    case ST_LOCAL: map_set(&c->locals, (uintptr_t)s->buffer, (void *)s->buffer); break;
+    case ST_STORE:
+    case ST_ACC: check_write(c, s); break;
+    }
+}
+
+static void check_block(Checker *c, const Stmt *first) {
+    for (const Stmt *s = first; s && !c->wrong; s = s->next) {
+        c->context = ++c->contexts;
+        check_stmt(c, s);
+    }
+    for (const Stmt *s = first; s; s = s->next) {
+        if (s->kind == ST_LET) c->vars[s->var->id] = false;
+        if (s->kind == ST_LOCAL) map_set(&c->locals, (uintptr_t)s->buffer, NULL);
+    }
+}
+
+const char *kernel_check(const Program *p, const Kernel *k, int *unproven) {
+    Arena *a = p->unit->arena;
+    Checker c = {.kernel = k, .b = builder_resume(p, k), .arena = a};
+    c.locals.arena = c.seen.arena = a;
+    c.vars = NEW_ARRAY(a, bool, k->n_vars + 1);
+    check_block(&c, k->body);
+    if (unproven) *unproven = c.unproven;
+    return c.wrong;
+}

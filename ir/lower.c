@@ -1,0 +1,224 @@
+/* lower.c - graph IR to loop IR: the walk over the nodes and the kernels around their loops.
+ *
+ * lower_decide plans first; then every root node builds its kernels, in node order, a root with an epilogue at the
+ * place of its last epilogue node (whose other inputs are computed by then). */
+#include "lower_plan.h"
+
+#include <ctype.h>
+#include <string.h>
+
+static const char *kernel_name(Lower *l, const Node *n, const char *suffix) {
+    const char *given = n->name && *n->name ? n->name : n->outputs[0] ? n->outputs[0]->name : "";
+    Text t = {.arena = l->unit->arena};
+    text_add(&t, "%s", "");
+    if (isdigit((unsigned char)given[0])) text_add(&t, "%s_", n->op->name);
+    for (const char *c = given; *c; c++)
+        if (isalnum((unsigned char)*c)) text_add(&t, "%c", *c);
+        else if (t.n && t.at[t.n - 1] != '_') text_add(&t, "_");
+    while (t.n && t.at[t.n - 1] == '_') t.at[--t.n] = 0;
+    if (!t.n) text_add(&t, "%s", n->op->name);
+    if (suffix) text_add(&t, "_%s", suffix);
+    const char *name = name_intern(l->unit->names, t.at);
+    for (int i = 2; map_get(&l->plan->kernel_names, (uintptr_t)name); i++)
+        name = name_intern(l->unit->names, arena_format(l->unit->arena, "%s_%d", t.at, i));
+    map_set(&l->plan->kernel_names, (uintptr_t)name, l);
+    return name;
+}
+
+static void add_dims(Text *t, const Value *v) {
+    text_add(t, "%s[", dtypes[v->dtype].text);
+    for (int d = 0; d < v->rank; d++) text_add(t, "%s%lld", d ? "," : "", (long long)v->dims[d].size);
+    text_add(t, "]");
+}
+
+static void add_node(Text *t, const Node *n) {
+    text_add(t, "%s", n->op->name);
+    if (n->name && *n->name) text_add(t, " '%s'", n->name);
+}
+
+/* "Conv 'conv1' + Relu 'relu1': f32[1,64,128,128] <- f32[1,3,256,256]" */
+static const char *kernel_comment(Lower *l, const Node *n) {
+    Text t = {.arena = l->unit->arena};
+    add_node(&t, n);
+    const Value *out = n->outputs[0];
+    for (const Node *e; out && (e = value_plan(l, out)->epilogue); out = e->outputs[0]) {
+        text_add(&t, " + ");
+        add_node(&t, e);
+    }
+    text_add(&t, ": ");
+    if (out) add_dims(&t, out);
+    for (int k = 0; k < n->n_inputs; k++) {
+        if (!n->inputs[k]) continue;
+        text_add(&t, k ? ", " : " <- ");
+        add_dims(&t, n->inputs[k]);
+    }
+    return t.at;
+}
+
+void lower_begin_kernel(Lower *l, const Node *n, const char *suffix) {
+    if (l->b) BUG(l->unit, "kernel of '%s' begins inside another", n->name);
+    l->b = builder_begin(l->program, kernel_name(l, n, suffix));
+    builder_kernel(l->b)->comment = kernel_comment(l, n);
+    memo_reset(l);
+    if (suffix && !strcmp(suffix, "pack")) return;
+    for (int k = 0; k < n->n_outputs; k++) {
+        const Value *out = n->outputs[k];
+        while (out && value_plan(l, out)->epilogue) out = value_plan(l, out)->epilogue->outputs[0];
+        if (out) storage_fill_halo(l, out);
+    }
+}
+
+typedef struct Traffic { const Program *program; int64_t bytes; bool *seen; } Traffic;
+
+static void count_traffic(const Buffer *b, bool is_write, void *context) {
+    Traffic *t = context;
+    (void)is_write;
+    if (b->kind == BUF_LOCAL || t->seen[b->id]) return;
+    t->seen[b->id] = true;
+    t->bytes += b->count * dtypes[b->type].bytes;
+}
+
+void lower_end_kernel(Lower *l) {
+    Kernel *k = builder_end(l->b);
+    l->b = NULL;
+    if (!k) return;
+    Traffic t = {.program = l->program, .seen = NEW_ARRAY(l->unit->arena, bool, l->program->buffers.n)};
+    kernel_visit_buffers(k, count_traffic, &t);
+    k->bytes = t.bytes;
+}
+
+typedef struct Element { const Node *node; int output; const int64_t *shift; const Value *from; } Element;
+
+static void store_element(Lower *l, const Expr *const *index, void *context) {
+    const Element *e = context;
+    lower_store(l, e->node->outputs[e->output], index, lower_element(l, e->node, e->output, index));
+}
+
+/* One input of a concatenation, copied to its place. */
+static void store_piece(Lower *l, const Expr *const *index, void *context) {
+    const Element *e = context;
+    const Expr *at[MAX_RANK];
+    for (int d = 0; d < e->from->rank; d++)
+        at[d] = ex_add(l->b, index[d], ex_index(l->b, e->shift[d]));
+    lower_store(l, e->node->outputs[0], at, lower_load(l, e->from, index));
+}
+
+static void lower_pieces(Lower *l, const Node *n) {
+    const Value *out = n->outputs[0];
+    int64_t axis = node_int(n, "axis"), shift[MAX_RANK] = {0}, dims[MAX_RANK];
+    if (axis < 0) axis += out->rank;
+    storage_make(l, out);
+    for (int k = 0; k < n->n_inputs; k++) {
+        Element e = {.node = n, .shift = shift, .from = n->inputs[k]};
+        for (int d = 0; d < out->rank; d++) dims[d] = e.from->dims[d].size;
+        lower_for_each_dim(l, out->rank, dims, value_plan(l, out)->storage.stride, store_piece, &e);
+        shift[axis] += dims[axis];
+    }
+}
+
+static void lower_composed(Lower *l, const Node *n) {
+    lower_begin_kernel(l, n, NULL);
+    for (int k = 0; k < n->n_outputs; k++) {
+        if (!n->outputs[k] || !value_plan(l, n->outputs[k])->stored) continue;
+        if (n->op->id == OP_Concat && !l->plan->options->plain) {
+            lower_pieces(l, n);
+            continue;
+        }
+        Element e = {.node = n, .output = k};
+        lower_for_each(l, n->outputs[k], store_element, &e);
+    }
+    lower_end_kernel(l);
+}
+
+static void lower_node(Lower *l, Node *n) {
+    l->plan->root = n;
+    switch (n->op->kind) {
+    case OK_ELEM:
+    case OK_MOVE: lower_composed(l, n); break;
+    case OK_REDUCE: lower_reduce(l, n); break;
+    case OK_CODE: n->op->code(l, n); break;
+    case OK_EXPAND: BUG(l->unit, "%s '%s' was not expanded", n->op->name, n->name);
+    }
+    if (l->b) BUG(l->unit, "%s '%s' leaves its kernel open", n->op->name, n->name);
+}
+
+static void add_port(Lower *l, const Value *v, BufferKind kind) {
+    Port port = {.name = v->name, .dtype = v->dtype, .rank = v->rank};
+    int64_t *dims = NEW_ARRAY(l->unit->arena, int64_t, v->rank + 1);
+    for (int d = 0; d < v->rank; d++) dims[d] = v->dims[d].size;
+    port.dims = dims;
+    port.buffer = program_add_buffer(l->program, v->name, v->dtype, value_count(v), kind);
+    if (kind == BUF_INPUT) vec_push(l->unit->arena, &l->program->inputs, port);
+    else vec_push(l->unit->arena, &l->program->outputs, port);
+}
+
+/* Outputs that no kernel writes: a program input, a constant, or a value that is an output twice. */
+
+typedef struct Copy { const Value *value; Buffer *to; } Copy;
+
+static void copy_out(Lower *l, const Expr *const *index, void *context) {
+    const Copy *c = context;
+    const Expr *flat = ex_index(l->b, 0);
+    for (int d = 0; d < c->value->rank; d++) {
+        flat = ex_offset(l->b, flat, c->value->dims[d].size, index[d]);
+    }
+    st_store(l->b, c->to, flat, lower_load(l, c->value, index));
+}
+
+static void copy_output(Lower *l, int i) {
+    Copy c = {.value = l->graph->outputs.at[i], .to = l->program->outputs.at[i].buffer};
+    const ValuePlan *p = value_plan(l, c.value);
+    int64_t dims[MAX_RANK], stride[MAX_RANK], step = 1;
+    if (p->has_storage && p->storage.buffer == c.to) return;
+    for (int d = c.value->rank - 1; d >= 0; d--) {
+        dims[d] = c.value->dims[d].size;
+        stride[d] = step;
+        step *= dims[d];
+    }
+    const char *name = arena_format(l->unit->arena, "copy_output_%d", i);
+    l->b = builder_begin(l->program, name_intern(l->unit->names, name));
+    builder_kernel(l->b)->comment = arena_format(l->unit->arena, "copy to output '%s'", c.value->name);
+    memo_reset(l);
+    lower_for_each_dim(l, c.value->rank, dims, stride, copy_out, &c);
+    lower_end_kernel(l);
+}
+
+static bool check_static(const Graph *g) {
+    bool ok = true;
+    for (int i = 0; i < g->nodes.n; i++) {
+        const Node *n = g->nodes.at[i];
+        for (int k = 0; k < n->n_outputs; k++) {
+            const Value *v = n->outputs[k];
+            if (v && (v->rank < 0 || value_count(v) < 0))
+                ok = diag(g->unit, node_place(n), D_DYNAMIC_SHAPE, v->name);
+        }
+    }
+    return ok;
+}
+
+static Lower lower_begin(Graph *g, const LowerOptions *options) {
+    Lower l = {.unit = g->unit, .graph = g};
+    Arena *a = g->unit->arena;
+    l.program = program_new(g->unit, options->name, options->target);
+    l.plan = NEW(a, LowerPlan);
+    l.plan->options = options;
+    l.plan->values = NEW_ARRAY(a, ValuePlan, g->values.n);
+    l.plan->nodes = NEW_ARRAY(a, NodePlan, g->nodes.n);
+    l.plan->node_index.arena = l.plan->kernel_names.arena = a;
+    for (int i = 0; i < g->nodes.n; i++)
+        map_set(&l.plan->node_index, (uintptr_t)g->nodes.at[i], (void *)(uintptr_t)(i + 1));
+    for (int i = 0; i < g->inputs.n; i++) add_port(&l, g->inputs.at[i], BUF_INPUT);
+    for (int i = 0; i < g->outputs.n; i++) add_port(&l, g->outputs.at[i], BUF_OUTPUT);
+    return l;
+}
+
+Program *lower_graph(Graph *g, const LowerOptions *options) {
+    graph_count_uses(g);
+    if (!check_static(g)) return NULL;
+    Lower l = lower_begin(g, options);
+    lower_decide(&l);
+    for (int i = 0; i < g->nodes.n; i++)
+        if (l.plan->nodes[i].lower_here) lower_node(&l, (Node *)l.plan->nodes[i].lower_here);
+    for (int i = 0; i < g->outputs.n; i++) copy_output(&l, i);
+    return l.program;
+}

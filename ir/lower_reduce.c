@@ -1,0 +1,361 @@
+/* lower_reduce.c - the loops of REDUCE operators.
+ *
+ * Loops follow the input's memory, largest stride outermost.  Kept axes outside the first reduced one are plain
+ * loops; the kept axes inside it become an array of accumulators, so that the input is read once, in order.
+ *
+ *     for n                          kept, outside
+ *         acc[c] = start
+ *         for y, for x               reduced
+ *             for c in lanes         the run: the innermost axis
+ *                 acc[c] += input
+ *         output[c] = finish(acc[c])
+ *
+ * Where the run itself is reduced, it has PARTIALS accumulators, combined in order at the end: their number is the
+ * same on every machine.  Sums have an accumulator for every reduced loop, so that an error grows with the root of
+ * the extents one by one, not with their product. */
+#include "lower_plan.h"
+
+enum {
+    PARTIALS = 8,
+    BLOCK = 256,             /* a reduced axis longer than this is summed block by block */
+    STACK_ELEMENTS = 2048    /* accumulators beyond this lie in the arena */
+};
+
+typedef struct Loop {
+    int axis;
+    int64_t extent, stride;
+    int64_t scale;           /* the axis' index is the sum over its loops of variable * scale */
+    bool reduced;
+} Loop;
+
+typedef struct Reduction {
+    Node *node;
+    const ReduceRule *rule;
+    const Value *in, *out;
+    DType wide;
+    bool axes[MAX_RANK], keepdims;
+    int64_t count;
+    Loop loops[2 * MAX_RANK];
+    int n_loops, first;      /* first reduced loop */
+    bool merged;             /* the run is a kept axis and the short reduced one inside it */
+    int64_t partials;        /* accumulators of a slot */
+    int64_t slot_stride[2 * MAX_RANK];   /* of kept loops from `first` on; the run's is 1 */
+    int64_t slots;
+    Buffer *acc[2 * MAX_RANK][2];        /* by level, by accumulator */
+    const Expr *index[MAX_RANK];
+} Reduction;
+
+/* Strides of the input in memory, found by composing one element and reading its index. */
+
+static const Expr *largest_load(const Expr *e, const Expr *best) {
+    if (e->kind == EX_LOAD && (!best || e->buffer->count > best->buffer->count)) best = e;
+    for (int i = 0; i < e->n_args; i++) best = largest_load(e->args[i], best);
+    return best;
+}
+
+static void find_strides(Lower *l, const Value *v, int64_t *stride) {
+    Builder *kept = l->b;
+    const Expr *index[MAX_RANK];
+    l->b = builder_begin(l->program, "strides");
+    memo_reset(l);
+    for (int d = 0; d < v->rank; d++) index[d] = st_for_n(l->b, LOOP_SERIAL, "i", v->dims[d].size);
+    const Expr *load = largest_load(lower_load(l, v, index), NULL);
+    int64_t row_major = 1;
+    for (int d = v->rank - 1; d >= 0; d--) {
+        const Expr *rest;
+        if (!load || v->dims[d].size == 1 ||
+            !expr_affine_in(l->b, load->args[0], index[d]->var, &stride[d], &rest))
+            stride[d] = row_major;
+        if (stride[d] < 0) stride[d] = -stride[d];
+        row_major *= v->dims[d].size;
+    }
+    l->b = kept;
+    memo_reset(l);
+}
+
+static int64_t block_of(int64_t extent) {
+    for (int64_t b = BLOCK; b >= 16; b--)
+        if (extent % b == 0) return b;
+    return extent;
+}
+
+static void add_loop(Reduction *r, Loop loop) {
+    int at = r->n_loops++;
+    for (; at > 0 && r->loops[at - 1].stride < loop.stride; at--) r->loops[at] = r->loops[at - 1];
+    r->loops[at] = loop;
+}
+
+static void add_axis(Reduction *r, int d, int64_t stride) {
+    int64_t extent = r->in->dims[d].size, block = r->axes[d] && !r->rule->step ? block_of(extent) : extent;
+    if (extent == 1) return;
+    if (extent > 2 * BLOCK && block < extent) {
+        add_loop(r, (Loop){d, extent / block, stride * block, block, r->axes[d]});
+        extent = block;
+    }
+    add_loop(r, (Loop){d, extent, stride, 1, r->axes[d]});
+}
+
+static void plan_slots(Reduction *r) {
+    Loop *run = &r->loops[r->n_loops - 1];
+    r->partials = 1;
+    r->slots = 1;
+    for (r->first = 0; r->first < r->n_loops && !r->loops[r->first].reduced;) r->first++;
+    if (r->first == r->n_loops) return;
+    if (run->reduced && r->rule->n_acc == 1)
+        r->partials = run->extent < PARTIALS ? run->extent : PARTIALS;
+    const Loop *before = run - 1;
+    r->merged = run->reduced && run->extent == r->partials && r->n_loops - 2 >= r->first &&
+                !before->reduced && before->stride == run->stride * run->extent && run->scale == 1;
+    for (int i = r->n_loops - 1; i >= r->first; i--) {
+        if (r->loops[i].reduced) continue;
+        r->slot_stride[i] = r->slots * r->partials;
+        r->slots *= r->loops[i].extent;
+    }
+}
+
+/* Accumulators. */
+
+static Buffer *make_acc(Lower *l, const Reduction *r, int which, int64_t count) {
+    DType t = which ? DT_I64 : r->wide;
+    const char *name = which ? "position" : "acc";
+    if (count > STACK_ELEMENTS) return lower_scratch(l, name, t, count);
+    return st_local(l->b, name, t, count, 0);
+}
+
+static const Expr *zero(Lower *l, const Reduction *r) { return ex_const(l->b, r->wide, 0); }
+
+static void start_level(Lower *l, Reduction *r, int level, int64_t count) {
+    const Expr *start[2] = {zero(l, r), ex_index(l->b, 0)};
+    if (level == 0 && r->rule->start) r->rule->start(l, r->node, r->wide, start);
+    for (int a = 0; a < r->rule->n_acc; a++)
+        if (!r->acc[level][a]) r->acc[level][a] = make_acc(l, r, a, count);
+    const Expr *i = st_for_n(l->b, LOOP_SERIAL, "i", count);
+    for (int a = 0; a < r->rule->n_acc; a++) st_store(l->b, r->acc[level][a], i, start[a]);
+    st_end(l->b);
+}
+
+static void fold_level(Lower *l, Reduction *r, int level, const Expr *base, int64_t count) {
+    const Expr *i = st_for_n(l->b, LOOP_SERIAL, "i", count);
+    st_acc(l->b, r->acc[level][0], ex_add(l->b, base, i), ex_load(l->b, r->acc[level + 1][0], i));
+    st_end(l->b);
+}
+
+/* Takes the element at r->index into accumulator `slot` of `level`. */
+static void take_element(Lower *l, Reduction *r, int level, const Expr *slot) {
+    const Expr *x = lower_load_wide(l, r->in, r->index);
+    if (r->rule->map) x = r->rule->map(l, r->node, x);
+    if (!r->rule->step) {
+        st_acc(l->b, r->acc[level][0], slot, x);
+        return;
+    }
+    const Expr *acc[2], *position = ex_index(l->b, 0);
+    for (int d = 0; d < r->in->rank; d++)
+        if (r->axes[d]) position = ex_offset(l->b, position, r->in->dims[d].size, r->index[d]);
+    for (int a = 0; a < r->rule->n_acc; a++) {
+        acc[a] = ex_load(l->b, r->acc[level][a], slot);
+        if (r->rule->n_acc > 1) acc[a] = st_let(l->b, "old", acc[a]);
+    }
+    r->rule->step(l, r->node, acc, x, position);
+    for (int a = 0; a < r->rule->n_acc; a++) st_store(l->b, r->acc[level][a], slot, acc[a]);
+}
+
+/* The run: lanes, then what is left. */
+
+static const Expr *run_index(Lower *l, Reduction *r, const Expr *i, const Expr *outer) {
+    const Loop *run = &r->loops[r->n_loops - 1];
+    if (r->merged) {
+        const Expr *e = ex_index(l->b, run->extent);
+        r->index[run[-1].axis] = ex_div(l->b, i, e);
+        r->index[run->axis] = ex_rem(l->b, i, e);
+        return i;
+    }
+    r->index[run->axis] = outer ? ex_add(l->b, outer, i) : i;
+    return i;
+}
+
+static void take_run(Lower *l, Reduction *r, int level, const Expr *base, const Expr *outer) {
+    const Loop *run = &r->loops[r->n_loops - 1];
+    bool partial = run->reduced && !r->merged;
+    int64_t extent = r->merged ? run->extent * run[-1].extent : run->extent;
+    int64_t lanes = partial ? r->partials : l->program->target->lanes;
+    if (run->reduced && r->rule->n_acc > 1) lanes = extent + 1;
+    int64_t blocks = extent / lanes, rest = extent % lanes;
+    if (blocks) {
+        const Expr *b = st_for_n(l->b, LOOP_SERIAL, "i", blocks);
+        const Expr *lane = st_for_n(l->b, LOOP_LANES, "l", lanes);
+        const Expr *i = run_index(l, r, ex_offset(l->b, b, lanes, lane), outer);
+        take_element(l, r, level, ex_add(l->b, base, partial ? lane : i));
+        st_end(l->b);
+        st_end(l->b);
+    }
+    if (rest) {
+        const Expr *j = st_for_n(l->b, LOOP_SERIAL, "r", rest);
+        const Expr *i = run_index(l, r, ex_add(l->b, j, ex_index(l->b, blocks * lanes)), outer);
+        const Expr *slot = !partial ? i : r->partials > 1 ? j : ex_index(l->b, 0);
+        take_element(l, r, level, ex_add(l->b, base, slot));
+        st_end(l->b);
+    }
+}
+
+static bool more_reduced(const Reduction *r, int from) {
+    for (int i = from; i < r->n_loops; i++)
+        if (r->loops[i].reduced && !(r->merged && i == r->n_loops - 1) &&
+            !(i == r->n_loops - 1 && r->loops[i].extent <= PARTIALS))
+            return true;
+    return false;
+}
+
+static int64_t slots_from(const Reduction *r, int from) {
+    int64_t n = r->partials;
+    for (int i = from; i < r->n_loops; i++)
+        if (!r->loops[i].reduced) n *= r->loops[i].extent;
+    return n;
+}
+
+/* An axis that was split has its outer loop's part in r->index already when its inner loop opens. */
+static const Expr *outer_part(const Reduction *r, int at) {
+    for (int i = 0; i < at; i++)
+        if (r->loops[i].axis == r->loops[at].axis) return r->index[r->loops[at].axis];
+    return NULL;
+}
+
+static void take_from(Lower *l, Reduction *r, int at, int level, const Expr *base) {
+    const Loop *loop = &r->loops[at];
+    const Expr *outer = outer_part(r, at);
+    if (at == r->n_loops - 1 || (r->merged && at == r->n_loops - 2)) {
+        take_run(l, r, level, base, r->merged ? NULL : outer);
+        if (outer) r->index[loop->axis] = outer;
+        return;
+    }
+    bool new_level = loop->reduced && !r->rule->step && more_reduced(r, at + 1);
+    const Expr *i = st_for_n(l->b, LOOP_SERIAL, loop->reduced ? "k" : "i", loop->extent);
+    const Expr *scaled = ex_offset(l->b, i, loop->scale, ex_index(l->b, 0));
+    r->index[loop->axis] = outer ? ex_add(l->b, outer, scaled) : scaled;
+    if (new_level) {
+        int64_t count = slots_from(r, at + 1);
+        start_level(l, r, level + 1, count);
+        take_from(l, r, at + 1, level + 1, ex_index(l->b, 0));
+        fold_level(l, r, level, base, count);
+    } else {
+        if (!loop->reduced) base = ex_offset(l->b, i, r->slot_stride[at], base);
+        take_from(l, r, at + 1, level, base);
+    }
+    st_end(l->b);
+    r->index[loop->axis] = outer ? outer : ex_index(l->b, 0);
+}
+
+/* Results. */
+
+static const Expr *combined(Lower *l, Reduction *r, const Expr *slot, const Expr **acc) {
+    for (int a = 0; a < r->rule->n_acc; a++) acc[a] = ex_load(l->b, r->acc[0][a], slot);
+    for (int64_t p = 1; p < r->partials; p++) {
+        const Expr *x = ex_load(l->b, r->acc[0][0], ex_add(l->b, slot, ex_index(l->b, p)));
+        if (r->rule->step) r->rule->step(l, r->node, acc, x, ex_index(l->b, 0));
+        else acc[0] = ex_add(l->b, acc[0], x);
+    }
+    return acc[0];
+}
+
+static void store_result(Lower *l, Reduction *r, const Expr *const *acc) {
+    const Expr *y = r->rule->finish ? r->rule->finish(l, r->node, acc, r->count) : acc[0];
+    const Expr *index[MAX_RANK];
+    int n = 0;
+    for (int d = 0; d < r->in->rank; d++) {
+        if (!r->axes[d]) index[n++] = r->index[d];
+        else if (r->keepdims) index[n++] = ex_index(l->b, 0);
+    }
+    lower_store(l, r->out, index, y);
+}
+
+static void give_slot(Lower *l, Reduction *r, const Expr *slot) {
+    const Expr *acc[2];
+    combined(l, r, slot, acc);
+    store_result(l, r, acc);
+}
+
+static void give_lanes(Lower *l, Reduction *r, int at, const Expr *base) {
+    const Loop *loop = &r->loops[at];
+    int64_t lanes = l->program->target->lanes, blocks = loop->extent / lanes, rest = loop->extent % lanes;
+    if (blocks) {
+        const Expr *b = st_for_n(l->b, LOOP_SERIAL, "i", blocks);
+        const Expr *lane = st_for_n(l->b, LOOP_LANES, "l", lanes);
+        r->index[loop->axis] = ex_offset(l->b, b, lanes, lane);
+        give_slot(l, r, ex_offset(l->b, r->index[loop->axis], r->slot_stride[at], base));
+        st_end(l->b);
+        st_end(l->b);
+    }
+    if (rest) {
+        const Expr *i = st_for_n(l->b, LOOP_SERIAL, "r", rest);
+        r->index[loop->axis] = ex_add(l->b, i, ex_index(l->b, blocks * lanes));
+        give_slot(l, r, ex_offset(l->b, r->index[loop->axis], r->slot_stride[at], base));
+        st_end(l->b);
+    }
+}
+
+static void give_from(Lower *l, Reduction *r, int at, const Expr *base) {
+    while (at < r->n_loops && r->loops[at].reduced) at++;
+    if (at == r->n_loops) {
+        give_slot(l, r, base);
+        return;
+    }
+    int next = at + 1;
+    while (next < r->n_loops && r->loops[next].reduced) next++;
+    if (next == r->n_loops) {
+        give_lanes(l, r, at, base);
+        return;
+    }
+    const Expr *i = st_for_n(l->b, LOOP_SERIAL, "i", r->loops[at].extent);
+    r->index[r->loops[at].axis] = i;
+    give_from(l, r, next, ex_offset(l->b, i, r->slot_stride[at], base));
+    st_end(l->b);
+}
+
+static void give_untouched(Lower *l, const Expr *const *index, void *context) {
+    Reduction *r = context;
+    for (int d = 0, n = 0; d < r->in->rank; d++) {
+        r->index[d] = r->axes[d] ? ex_index(l->b, 0) : index[n];
+        n += !r->axes[d] || r->keepdims;
+    }
+    const Expr *acc[2] = {zero(l, r), ex_index(l->b, 0)};
+    if (r->rule->start) r->rule->start(l, r->node, r->wide, acc);
+    if (r->count) {
+        const Expr *x = lower_load_wide(l, r->in, r->index);
+        if (r->rule->map) x = r->rule->map(l, r->node, x);
+        if (r->rule->step) r->rule->step(l, r->node, acc, x, ex_index(l->b, 0));
+        else acc[0] = x;
+    }
+    store_result(l, r, acc);
+}
+
+static void reduce_loops(Lower *l, Reduction *r) {
+    bool in_arena = r->slots * r->partials > STACK_ELEMENTS;
+    for (int i = 0; i < r->first; i++) {
+        LoopKind kind = i == 0 && !in_arena ? LOOP_PARALLEL : LOOP_SERIAL;
+        r->index[r->loops[i].axis] = st_for_n(l->b, kind, "i", r->loops[i].extent);
+    }
+    const Expr *none = ex_index(l->b, 0);
+    start_level(l, r, 0, r->slots * r->partials);
+    take_from(l, r, r->first, 0, none);
+    give_from(l, r, r->first, none);
+    for (int i = 0; i < r->first; i++) st_end(l->b);
+}
+
+void lower_reduce(Lower *l, Node *n) {
+    Reduction r = {.node = n, .rule = n->op->reduce, .in = n->inputs[0], .out = n->outputs[0], .count = 1};
+    int64_t stride[MAX_RANK];
+    reduce_axes(n, r.axes, &r.keepdims);
+    r.wide = lower_wide(r.in->dtype);
+    lower_begin_kernel(l, n, NULL);
+    if (value_count(r.in)) find_strides(l, r.in, stride);
+    if (r.rule->n_acc > 1)       /* ties are decided by position: row-major order */
+        for (int64_t d = r.in->rank - 1, s = 1; d >= 0; s *= r.in->dims[d--].size) stride[d] = s;
+    for (int d = 0; d < r.in->rank; d++) {
+        r.index[d] = ex_index(l->b, 0);
+        if (r.axes[d]) r.count *= r.in->dims[d].size;
+    }
+    for (int d = 0; d < r.in->rank && value_count(r.in); d++) add_axis(&r, d, stride[d]);
+    plan_slots(&r);
+    if (r.n_loops == 0 || r.first == r.n_loops) lower_for_each(l, r.out, give_untouched, &r);
+    else reduce_loops(l, &r);
+    lower_end_kernel(l);
+}

@@ -1,0 +1,310 @@
+/* conv.c - Conv (ONNX Conv-11): shapes, the plain definition, and the implicit matrix product.
+ *
+ * The product reads the channels-last, zero-bordered input in place: row m of A is an output pixel, k runs over the
+ * taps and the input channels, and columns are output channels.  Padding costs nothing: it is the input's halo.
+ * With one input channel a group (depthwise), lanes run over the channels instead. */
+#include "gemm.h"
+#include "infer.h"
+#include "ops.h"
+#include "window.h"
+
+#include <string.h>
+
+/* Shapes. */
+
+static bool conv_channels(Infer *f, Node *n, const int64_t *x, const int64_t *w, int rank) {
+    int64_t group = node_int(n, "group");
+    if (group < 1) return infer_fail_attr(f, n, "group", "is %lld, must be at least 1", (long long)group);
+    if (w[0] % group)
+        return infer_fail_attr(f, n, "group", "%lld does not divide the %lld output channels",
+                               (long long)group, (long long)w[0]);
+    if (x[1] != w[1] * group)
+        return infer_fail(f, n, D_SHAPE, arena_format(f->unit->arena,
+                          "the input has %lld channels, the weights take %lld in %lld groups",
+                          (long long)x[1], (long long)(w[1] * group), (long long)group));
+    int64_t bias[MAX_RANK];
+    if (node_has_input(n, 2) && infer_dims(f, n, 2, bias) != 1)
+        return infer_fail(f, n, D_SHAPE, "the bias must have rank 1");
+    if (node_has_input(n, 2) && bias[0] != w[0])
+        return infer_fail(f, n, D_SHAPE, "the bias must have one element an output channel");
+    (void)rank;
+    return true;
+}
+
+bool infer_conv(Infer *f, Node *n) {
+    int64_t x[MAX_RANK], w[MAX_RANK], out[MAX_RANK];
+    int rank = infer_dims(f, n, 0, x), w_rank = infer_dims(f, n, 1, w);
+    if (rank < 0 || w_rank < 0) return false;
+    if (rank < 3 || rank > 2 + WINDOW_AXES || w_rank != rank)
+        return infer_fail(f, n, D_SHAPE, "input and weights must have the same rank, 3 to 5");
+    if (!dtype_is_float(n->inputs[0]->dtype) || n->inputs[1]->dtype != n->inputs[0]->dtype)
+        return infer_fail(f, n, D_DTYPE, "input and weights must be of one float type");
+    Window window;
+    if (!conv_channels(f, n, x, w, rank) || !window_infer(f, n, rank - 2, x + 2, w + 2, &window)) return false;
+    out[0] = x[0];
+    out[1] = w[0];
+    for (int d = 0; d < rank - 2; d++) out[d + 2] = window.out[d];
+    infer_set(f, n, 0, n->inputs[0]->dtype, rank, out);
+    return true;
+}
+
+/* Geometry, as the loops want it. */
+
+typedef struct Conv {
+    Node *node;
+    const Value *x, *w, *bias, *out;
+    int axes;                        /* spatial */
+    int64_t groups, in, out_channels;    /* channels of a group */
+    Window window;
+    const Storage *from;
+    const Storage *weights;
+    const Expr *n, *group;
+} Conv;
+
+static Conv conv_of(const Node *n) {
+    Conv c = {.node = (Node *)n, .x = n->inputs[0], .w = n->inputs[1], .out = n->outputs[0]};
+    int64_t size[WINDOW_AXES], kernel[WINDOW_AXES];
+    c.bias = node_has_input(n, 2) ? n->inputs[2] : NULL;
+    c.axes = c.x->rank - 2;
+    c.groups = node_int(n, "group");
+    c.in = c.w->dims[1].size;
+    c.out_channels = c.w->dims[0].size / c.groups;
+    for (int d = 0; d < c.axes; d++) {
+        size[d] = c.x->dims[d + 2].size;
+        kernel[d] = c.w->dims[d + 2].size;
+    }
+    window_of(n, c.axes, size, kernel, &c.window);
+    return c;
+}
+
+void need_conv(const Node *n, int input, InputNeed *need) {
+    if (input == 2) return;
+    need->need = NEED_BUFFER;
+    if (input == 1) return;
+    need->need = NEED_CHANNELS_LAST;
+    Conv c = conv_of(n);
+    for (int d = 0; d < c.axes; d++) {
+        const Window *w = &c.window;
+        int64_t last = (w->out[d] - 1) * w->stride[d] + (w->kernel[d] - 1) * w->dilation[d] - w->pad_begin[d];
+        int64_t beyond = last - (c.x->dims[d + 2].size - 1);
+        need->halo_begin[d] = w->pad_begin[d];
+        need->halo_end[d] = beyond > 0 ? beyond : 0;
+    }
+}
+
+static const Expr *bias_of(Lower *l, const Conv *c, const Expr *channel, DType wide) {
+    const Expr *index[1] = {channel};
+    return c->bias ? lower_load_wide(l, c->bias, index) : ex_const(l->b, wide, 0);
+}
+
+/* The definition: every output element, every channel of its group, every tap inside the input. */
+
+static const Expr *tap_position(Lower *l, const Conv *c, int d, const Expr *o, const Expr *k) {
+    const Window *w = &c->window;
+    return ex_offset(l->b, o, w->stride[d], ex_offset(l->b, k, w->dilation[d], ex_index(l->b, -w->pad_begin[d])));
+}
+
+static void plain_taps(Lower *l, const Conv *c, const Expr *const *o, const Expr *group, Buffer *acc) {
+    const Expr *x[MAX_RANK] = {o[0]}, *w[MAX_RANK] = {o[1]}, *inside = ex_bool(l->b, true);
+    w[1] = st_for_n(l->b, LOOP_SERIAL, "channel", c->in);
+    x[1] = ex_offset(l->b, group, c->in, w[1]);
+    for (int d = 0; d < c->axes; d++) {
+        w[d + 2] = st_for_n(l->b, LOOP_SERIAL, "k", c->window.kernel[d]);
+        x[d + 2] = tap_position(l, c, d, o[d + 2], w[d + 2]);
+        const Expr *size = ex_index(l->b, c->x->dims[d + 2].size);
+        inside = ex_and(l->b, inside, ex_and(l->b, ex_le(l->b, ex_index(l->b, 0), x[d + 2]),
+                                             ex_lt(l->b, x[d + 2], size)));
+    }
+    st_if(l->b, inside);
+    st_acc_mul(l->b, acc, ex_index(l->b, 0), lower_load_wide(l, c->x, x), lower_load_wide(l, c->w, w));
+    st_end(l->b);
+    for (int d = 0; d <= c->axes; d++) st_end(l->b);
+}
+
+static void conv_plain(Lower *l, const Conv *c) {
+    DType wide = lower_wide(c->x->dtype);
+    lower_begin_kernel(l, c->node, NULL);
+    const Expr *o[MAX_RANK];
+    for (int d = 0; d < c->out->rank; d++) o[d] = st_for_n(l->b, LOOP_SERIAL, "o", c->out->dims[d].size);
+    const Expr *group = ex_div(l->b, o[1], ex_index(l->b, c->out_channels));
+    Buffer *acc = st_local(l->b, "acc", wide, 1, 0);
+    st_store(l->b, acc, ex_index(l->b, 0), bias_of(l, c, o[1], wide));
+    plain_taps(l, c, o, group, acc);
+    lower_store(l, c->out, o, ex_load(l->b, acc, ex_index(l->b, 0)));
+    for (int d = 0; d < c->out->rank; d++) st_end(l->b);
+    lower_end_kernel(l);
+}
+
+/* The implicit matrix product. */
+
+static void split_pixel(Lower *l, const Conv *c, const Expr *m, const Expr **o) {
+    for (int d = c->axes - 1; d > 0; d--) {
+        const Expr *extent = ex_index(l->b, c->window.out[d]);
+        o[d] = ex_rem(l->b, m, extent);
+        m = ex_div(l->b, m, extent);
+    }
+    o[0] = m;
+}
+
+static const Expr *conv_row(Lower *l, const Gemm *g, const Expr *m) {
+    const Conv *c = g->context;
+    const Expr *o[WINDOW_AXES], *index = ex_index(l->b, c->from->offset);
+    split_pixel(l, c, m, o);
+    index = ex_offset(l->b, c->n, c->from->stride[0], index);
+    index = ex_offset(l->b, c->group, c->in, index);
+    for (int d = 0; d < c->axes; d++) {
+        int64_t step = c->from->stride[d + 2];
+        index = ex_offset(l->b, o[d], c->window.stride[d] * step,
+                          ex_add(l->b, index, ex_index(l->b, -c->window.pad_begin[d] * step)));
+    }
+    return index;
+}
+
+static const Expr *conv_start(Lower *l, const Gemm *g, const Expr *column) {
+    const Conv *c = g->context;
+    return bias_of(l, c, ex_offset(l->b, c->group, c->out_channels, column), g->wide);
+}
+
+static void conv_store(Lower *l, const Gemm *g, const Expr *m, const Expr *column, const Expr *x) {
+    const Conv *c = g->context;
+    const Expr *index[MAX_RANK] = {c->n, ex_offset(l->b, c->group, c->out_channels, column)};
+    split_pixel(l, c, m, index + 2);
+    lower_store(l, c->out, index, x);
+}
+
+static void add_k(Gemm *g, int64_t extent, int64_t stride) {
+    if (extent == 1) return;
+    g->k_extent[g->n_k] = extent;
+    g->k_stride[g->n_k++] = stride;
+}
+
+/* The last axis' taps and the channels are one run where neighbouring pixels are neighbours in memory. */
+static bool joins_last_axis(const Conv *c) {
+    int d = c->axes - 1;
+    return c->window.dilation[d] == 1 && c->from->stride[d + 2] == c->in;
+}
+
+static void conv_k(const Conv *c, Gemm *g) {
+    int last = c->axes - 1;
+    bool joined = joins_last_axis(c);
+    for (int d = 0; d < c->axes - joined; d++)
+        add_k(g, c->window.kernel[d], c->window.dilation[d] * c->from->stride[d + 2]);
+    add_k(g, joined ? c->in * c->window.kernel[last] : c->in, 1);
+    if (!g->n_k) {
+        g->k_extent[0] = 1;
+        g->n_k = 1;
+    }
+}
+
+/* Tap and channel from the k loops, as the model numbers its weights. */
+static const Expr *conv_weight(Lower *l, const Gemm *g, const Expr *group, const Expr *const *k, const Expr *column) {
+    const Conv *c = g->context;
+    const Storage *s = c->weights;
+    const Expr *flat = ex_index(l->b, 0), *in = ex_index(l->b, c->in);
+    for (int i = 0; i < g->n_k; i++) flat = ex_offset(l->b, flat, g->k_extent[i], k[i]);
+    const Expr *index = ex_offset(l->b, ex_rem(l->b, flat, in), s->stride[1], ex_index(l->b, s->offset));
+    flat = ex_div(l->b, flat, in);
+    for (int d = c->axes - 1; d >= 0; d--) {
+        const Expr *extent = ex_index(l->b, c->window.kernel[d]);
+        index = ex_offset(l->b, ex_rem(l->b, flat, extent), s->stride[d + 2], index);
+        flat = ex_div(l->b, flat, extent);
+    }
+    const Expr *channel = ex_offset(l->b, group, c->out_channels, column);
+    return ex_offset(l->b, channel, s->stride[0], index);
+}
+
+/* Distance of neighbouring output pixels in the input, where it is the same for all pixels of a tile; else 0. */
+static int64_t even_step(const Conv *c, const Gemm *g) {
+    int last = c->axes - 1;
+    int64_t step = c->window.stride[last] * c->from->stride[last + 2], span = step * c->window.out[last];
+    if (c->window.out[last] % g->tile_rows == 0) return step;
+    for (int d = last - 1; d >= 0; d--) {
+        if (c->window.stride[d] * c->from->stride[d + 2] != span) return 0;
+        span *= c->window.out[d];
+    }
+    return step;
+}
+
+static void conv_product(Lower *l, Conv *c) {
+    Gemm g = {.node = c->node, .wide = lower_wide(c->x->dtype), .rows = 1, .columns = c->out_channels,
+              .row = conv_row, .start = c->bias ? conv_start : NULL, .store = conv_store, .weight = conv_weight,
+              .context = c};
+    for (int d = 0; d < c->axes; d++) g.rows *= c->window.out[d];
+    c->from = lower_storage(l, c->x);
+    c->weights = lower_storage(l, c->w);
+    g.a = c->from->buffer;
+    conv_k(c, &g);
+    gemm_plan(l, &g);
+    g.row_step = even_step(c, &g);
+    gemm_pack(l, &g, c->groups, c->weights->buffer);
+    lower_begin_kernel(l, c->node, NULL);
+    c->n = st_for_n(l->b, LOOP_SERIAL, "n", c->x->dims[0].size);
+    c->group = st_for_n(l->b, LOOP_SERIAL, "group", c->groups);
+    g.b_offset = ex_offset(l->b, c->group, gemm_packed_count(&g), ex_index(l->b, 0));
+    gemm_loops(l, &g);
+    builder_kernel(l->b)->macs *= c->x->dims[0].size * c->groups;
+    st_end(l->b);
+    st_end(l->b);
+    lower_end_kernel(l);
+}
+
+/* Depthwise: lanes over channels, the taps unrolled by the compiler if it likes. */
+
+static void depthwise_channels(Lower *l, const Conv *c, const Expr **o, const Expr *first, int64_t lanes) {
+    DType wide = lower_wide(c->x->dtype);
+    LoopKind kind = lanes > 1 ? LOOP_LANES : LOOP_SERIAL;
+    Buffer *acc = st_local(l->b, "acc", wide, lanes, lanes > 1 ? (int)lanes : 0);
+    const Expr *lane = st_for_n(l->b, kind, "l", lanes);
+    st_store(l->b, acc, lane, bias_of(l, c, ex_add(l->b, first, lane), wide));
+    st_end(l->b);
+    const Expr *x = ex_offset(l->b, o[0], c->from->stride[0], ex_index(l->b, c->from->offset));
+    const Expr *w = ex_index(l->b, c->weights->offset);
+    for (int d = 0; d < c->axes; d++) {
+        const Expr *k = st_for_n(l->b, LOOP_SERIAL, "k", c->window.kernel[d]);
+        x = ex_offset(l->b, tap_position(l, c, d, o[d + 2], k), c->from->stride[d + 2], x);
+        w = ex_offset(l->b, k, c->weights->stride[d + 2], w);
+    }
+    lane = st_for_n(l->b, kind, "l", lanes);
+    const Expr *channel = ex_add(l->b, first, lane);
+    const Expr *in = ex_div(l->b, channel, ex_index(l->b, c->out_channels));
+    const Expr *xe = ex_load(l->b, c->from->buffer, ex_add(l->b, x, in));
+    const Expr *we = ex_load(l->b, c->weights->buffer, ex_offset(l->b, channel, c->weights->stride[0], w));
+    st_acc_mul(l->b, acc, lane, ex_cast(l->b, wide, xe), ex_cast(l->b, wide, we));
+    st_end(l->b);
+    for (int d = 0; d < c->axes; d++) st_end(l->b);
+    lane = st_for_n(l->b, kind, "l", lanes);
+    o[1] = ex_add(l->b, first, lane);
+    lower_store(l, c->out, o, ex_load(l->b, acc, lane));
+    st_end(l->b);
+}
+
+static void conv_depthwise(Lower *l, Conv *c) {
+    int64_t lanes = l->program->target->lanes, channels = c->out->dims[1].size;
+    c->from = lower_storage(l, c->x);
+    c->weights = lower_storage(l, c->w);
+    lower_begin_kernel(l, c->node, NULL);
+    const Expr *o[MAX_RANK];
+    o[0] = st_for_n(l->b, LOOP_SERIAL, "n", c->x->dims[0].size);
+    for (int d = 0; d < c->axes; d++)
+        o[d + 2] = st_for_n(l->b, d ? LOOP_SERIAL : LOOP_PARALLEL, "o", c->window.out[d]);
+    if (channels / lanes) {
+        const Expr *block = st_for_n(l->b, LOOP_SERIAL, "block", channels / lanes);
+        depthwise_channels(l, c, o, ex_offset(l->b, block, lanes, ex_index(l->b, 0)), lanes);
+        st_end(l->b);
+    }
+    if (channels % lanes) {
+        const Expr *i = st_for_n(l->b, LOOP_SERIAL, "c", channels % lanes);
+        depthwise_channels(l, c, o, ex_add(l->b, i, ex_index(l->b, channels / lanes * lanes)), 1);
+        st_end(l->b);
+    }
+    builder_kernel(l->b)->macs = value_count(c->out) * value_count(c->w) / c->w->dims[0].size;
+    for (int d = 0; d < c->axes + 1; d++) st_end(l->b);
+    lower_end_kernel(l);
+}
+
+void code_conv(Lower *l, Node *n) {
+    Conv c = conv_of(n);
+    if (lower_is_plain(l) || value_count(c.out) == 0 || value_count(c.w) == 0) conv_plain(l, &c);
+    else if (c.in == 1 && c.groups > 1) conv_depthwise(l, &c);
+    else conv_product(l, &c);
+}

@@ -1,0 +1,41 @@
+/* gemm.h - the matrix micro-kernel that Conv, MatMul and Gemm share: private to ir/ops. */
+#ifndef SONOC_GEMM_H
+#define SONOC_GEMM_H
+
+#include "lower.h"
+
+enum { GEMM_K = 8 };
+
+/* result[m][column] = start + sum over k of A[row(m) + k] * B[k][column], for m < rows, column < columns.
+ * The inner dimension is a nest of loops (taps and channels of a convolution), outermost first; the sum runs in
+ * their order, in one chain of fused multiply-adds. */
+typedef struct Gemm Gemm;
+struct Gemm {
+    Node *node;
+    DType wide;                            /* type of the arithmetic */
+    int64_t rows, columns, inner;          /* inner: product of the k extents */
+    int n_k;
+    int64_t k_extent[GEMM_K], k_stride[GEMM_K];      /* strides in A */
+    const Buffer *a;
+    Buffer *b;                             /* packed by gemm_pack */
+    const Expr *b_offset;                  /* of the batch or group at hand */
+    int tile_rows, tile_vectors, lanes;    /* by gemm_plan */
+    const Expr *(*row)(Lower *l, const Gemm *g, const Expr *m);            /* index in A of row m at k = 0 */
+    int64_t row_step;                      /* not 0: rows of a tile are so far apart in A */
+    const Expr *(*start)(Lower *l, const Gemm *g, const Expr *column);     /* NULL: zero */
+    void (*store)(Lower *l, const Gemm *g, const Expr *m, const Expr *column, const Expr *x);
+    /* index in B as the model stores it */
+    const Expr *(*weight)(Lower *l, const Gemm *g, const Expr *batch, const Expr *const *k, const Expr *column);
+    const void *context;
+};
+
+/* Chooses the tile; to be called when rows, columns and the k loops are known. */
+void gemm_plan(Lower *l, Gemm *g);
+int64_t gemm_packed_count(const Gemm *g);              /* elements of one batch of packed B */
+/* Packs B into blocks [column block][k][tile columns], `batches` of them; a constant at compile time, otherwise
+ * in a kernel of its own.  `source` is B's storage.  No kernel may be open. */
+void gemm_pack(Lower *l, Gemm *g, int64_t batches, const Buffer *source);
+/* The loops, into the open kernel. */
+void gemm_loops(Lower *l, const Gemm *g);
+
+#endif

@@ -1,0 +1,179 @@
+"""Runs the text cases: small files *.t in tests/cases, each in one of three forms, told by its first line.
+
+    python tests/run.py --sonoc build/release/sonoc [--bless] [FILE.t ...]
+
+    pass PASSES             the graph that follows, after these passes (a,b,c; `all`, `none`), is the graph after
+                            `---`, letter by letter; `unchanged`: it prints as it was given. What is printed
+                            prints the same when it is read again. --bless rewrites what is expected.
+    diag STATUS             the graph is refused with this exit status, and says, in this order and nothing else,
+                            what the comments `# error: ...` in it tell; behind an `# in OPTIONS` those are given.
+    num [ulp=N] [atol=X]    the graph, run on inputs, gives what the Python after `---` computes from them in
+                            float64, and the same bits through the interpreter and C at -O0 and -O3. Lines before
+                            the graph, `x = ...`, give inputs (`rng` is seeded); the others are random.
+
+Several cases in a file are parted by a line `===`.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+CASES = Path(__file__).parent / "cases"
+DTYPES = {"f32": np.float32, "f64": np.float64, "f16": np.float16, "bool": np.bool_}
+DTYPES |= {f"{'iu'[k]}{n}": np.dtype(f"{'iu'[k]}{n // 8}").type for k in (0, 1) for n in (8, 16, 32, 64)}
+READERS = {
+    "interp": ["--backend=interp"],
+    "gcc -O0": ["--backend=c", "--cc=gcc -O0"],
+    "gcc -O3": ["--backend=c", "--cc=gcc -O3"],
+}
+
+
+class Failure(Exception):
+    """A case that is not as it should be."""
+
+
+def run(sonoc, folder, command, *arguments, status=0):
+    """Run sonoc in a folder; return what it prints and says."""
+    done = subprocess.run([sonoc, command, *arguments], cwd=folder, capture_output=True, text=True, timeout=120)
+    if done.returncode != status:
+        raise Failure(f"sonoc {command}: exit status {done.returncode}, not {status}: {done.stderr or done.stdout}")
+    return done.stdout, done.stderr
+
+
+def split_case(text):
+    """Part a case into its first line, what is given and what is expected."""
+    first, _, rest = text.partition("\n")
+    given, _, expected = rest.partition("\n---\n")
+    return first.split(), given.strip("\n") + "\n", expected.strip("\n") + "\n"
+
+
+def run_pass(sonoc, folder, words, given, expected):
+    """Compare a graph after passes with the expected one; return the case as it would be right."""
+    options = {"all": [], "none": ["--passes="]}.get(words[1], [f"--passes={words[1]}"])
+    (folder / "case.sonoc").write_text(given)
+    printed, _ = run(sonoc, folder, "opt", "case.sonoc", "--verify-each", "--quiet", *options)
+    (folder / "again.sonoc").write_text(printed)
+    again, _ = run(sonoc, folder, "opt", "again.sonoc", "--passes=", "--quiet")
+    if again != printed:
+        raise Failure(f"read again, it prints differently:\n{printed}becomes\n{again}")
+    want = given if expected.strip() == "unchanged" else expected
+    right = f"{' '.join(words)}\n{given}---\n{'unchanged' + chr(10) if printed == given else printed}"
+    return right, None if printed == want else f"printed:\n{printed}expected:\n{want}"
+
+
+def run_diag(sonoc, folder, words, given, _):
+    """Compare what is said about a wrong graph with its comments."""
+    options = re.findall(r"# in (.*)", given)
+    (folder / "case.sonoc").write_text(given)
+    _, said = run(sonoc, folder, "verify", "case.sonoc", *" ".join(options).split(), status=int(words[1]))
+    lines = [line for line in said.splitlines() if ": note: " not in line]
+    wanted = re.findall(r"# error: (.*)", given)
+    wrong = len(lines) != len(wanted) or any(want not in line for want, line in zip(wanted, lines))
+    return None, "said:\n{}\nexpected:\n{}".format("\n".join(lines), "\n".join(wanted)) if wrong else None
+
+
+def random_inputs(graph, rng):
+    """Make inputs from the types in a graph's first line."""
+    inputs = {}
+    for name, dtype, dims in re.findall(r"%(\w+): (\w+)\[([\d, ]*)\]", graph.partition(")")[0]):
+        shape = [int(d) for d in dims.split(",")] if dims.strip() else []
+        is_float = dtype.startswith("f")
+        values = rng.uniform(-2, 2, shape) if is_float else rng.integers(0, 2, shape)
+        inputs[name] = np.asarray(values).astype(DTYPES[dtype])
+    return inputs
+
+
+def distance_in_ulp(got, want):
+    """The largest distance of floats from float64 values, in units of the last place of the float's type."""
+    want = np.asarray(want, np.float64)
+    spacing = np.spacing(np.abs(want.astype(got.dtype))).astype(np.float64)
+    same = (got == want) | (np.isnan(got) & np.isnan(want))
+    with np.errstate(invalid="ignore"):
+        return np.max(np.where(same, 0, np.abs(got.astype(np.float64) - want) / spacing), initial=0)
+
+
+def check_output(name, got, want, bounds):
+    """Compare an output with its reference."""
+    want = np.asarray(want)
+    if got.shape != want.shape:
+        raise Failure(f"{name} has the shape {got.shape}, should be {want.shape}")
+    if got.dtype.kind != "f":
+        wrong = not np.array_equal(got, want)
+    else:
+        near = np.max(np.abs(got.astype(np.float64) - want), initial=0) <= bounds.get("atol", -1)
+        wrong = not near and not distance_in_ulp(got, want) <= bounds.get("ulp", 0)
+    if wrong:
+        raise Failure(f"{name} is\n{got}\nshould be\n{want}")
+
+
+def run_num(sonoc, folder, words, given, expected):
+    """Compare outputs with a reference, and the readers with each other."""
+    bounds = {key: float(value) for key, value in (word.split("=") for word in words[1:])}
+    rng = np.random.default_rng(7)
+    setting, graph = re.split(r"^(?=graph )", given, maxsplit=1, flags=re.M)
+    scope = {"np": np, "rng": rng}
+    inputs = random_inputs(graph, rng)
+    exec(setting, scope)
+    inputs = {name: np.asarray(scope.get(name, value)).astype(value.dtype) for name, value in inputs.items()}
+    (folder / "case.sonoc").write_text(graph)
+    np.savez(folder / "in.npz", **inputs)
+    outputs = {}
+    for reader, options in READERS.items():
+        given_inputs = ["--inputs", "in.npz"] if inputs else []
+        run(sonoc, folder, "run", "case.sonoc", *given_inputs, "--outputs", "out.npz", "--quiet", *options)
+        outputs[reader] = (folder / "out.npz").read_bytes()
+        if outputs[reader] != outputs["interp"]:
+            raise Failure(f"{reader} gives other bits than the interpreter")
+    scope |= {name: value.astype(np.float64) if value.dtype.kind == "f" else value for name, value in inputs.items()}
+    with np.errstate(all="ignore"):
+        exec(expected, scope)
+    with np.load(folder / "out.npz") as file:
+        for name in file.files:
+            check_output(name, file[name], scope[name], bounds)
+    return None, None
+
+
+FORMS = {"pass": run_pass, "diag": run_diag, "num": run_num}
+
+
+def run_file(sonoc, path, bless):
+    """Run the cases of a file; return how many there are and print those that fail."""
+    cases, failed = path.read_text().split("===\n"), 0
+    for i, text in enumerate(cases):
+        words, given, expected = split_case(text)
+        right, wrong = None, None
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                right, wrong = FORMS[words[0]](sonoc, Path(folder), words, given, expected)
+            except Failure as failure:
+                wrong = str(failure)
+        if wrong and right and bless:
+            cases[i] = right
+        elif wrong:
+            failed += 1
+            print(f"{path.name}, case {i + 1}, {' '.join(words)}: {wrong}")
+    if bless:
+        path.write_text("===\n".join(cases))
+    return len(cases), failed
+
+
+def main():
+    """Run the files named, or all."""
+    parser = argparse.ArgumentParser(description="Run the text cases.")
+    parser.add_argument("--sonoc", required=True, type=Path)
+    parser.add_argument("--bless", action="store_true", help="rewrite what `pass` cases expect")
+    parser.add_argument("files", nargs="*", type=Path)
+    options = parser.parse_args()
+    counts = [run_file(options.sonoc.resolve(), path, options.bless) for path in options.files or sorted(CASES.rglob("*.t"))]
+    total, failed = (sum(column) for column in zip(*counts))
+    print(f"{total} cases, {failed} failed")
+    sys.exit(bool(failed))
+
+
+if __name__ == "__main__":
+    main()

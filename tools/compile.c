@@ -1,0 +1,81 @@
+/* compile.c - sonoc compile: a model to FILE.c, FILE.h and, in some forms, a file of weights; all or none. */
+#include "command.h"
+
+#include "emit_c.h"
+#include "report.h"
+#include <string.h>
+
+static const struct { const char *name; WeightsForm form; } forms[] = {
+    {"auto", WEIGHTS_AUTO},     {"literal", WEIGHTS_LITERAL}, {"incbin", WEIGHTS_INCBIN},
+    {"object", WEIGHTS_OBJECT}, {"file", WEIGHTS_FILE},       {"arrays", WEIGHTS_ARRAYS},
+};
+
+static WeightsForm form_of(const char *name) {
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (!strcmp(forms[i].name, name)) return forms[i].form;
+    return WEIGHTS_AUTO;
+}
+
+static const char *form_name(WeightsForm form) {
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (forms[i].form == form) return forms[i].name;
+    return "";
+}
+
+/* The three files, from the path of the first: a/net.c, a/net.h, a/net_weights.o or a/net.weights. */
+typedef struct Paths { const char *source, *header, *weights; } Paths;
+
+static Paths paths_of(Session *s, WeightsForm form) {
+    Arena *a = s->unit.arena;
+    const char *source = s->options->output;
+    const char *base = arena_copy(a, source, strlen(source) - 2);
+    bool is_object = form == WEIGHTS_OBJECT || form == WEIGHTS_AUTO;
+    return (Paths){source, arena_format(a, "%s.h", base),
+                   arena_format(a, is_object ? "%s_weights.o" : "%s.weights", base)};
+}
+
+static const char *file_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static bool check_output(Session *s) {
+    const char *path = s->options->output;
+    if (path && path_ends(path, ".c") && strlen(file_name(path)) > 2) return true;
+    fprintf(stderr, "sonoc compile: %s\n", path ? "--output should end in .c" : "-o FILE.c is missing");
+    return false;
+}
+
+static bool write_files(Session *s, const Paths *paths, const EmitResult *result) {
+    Unit *u = &s->unit;
+    OutputSet *set = &s->outputs;
+    progress_stage(s->progress, "writing");
+    return output_add(u, set, paths->source, result->source.at, result->source.n) &&
+           output_add(u, set, paths->header, result->header.at, result->header.n) &&
+           (!result->weights.n || output_add(u, set, paths->weights, result->weights.at, result->weights.n)) &&
+           output_commit(u, set);
+}
+
+int command_compile(Session *s) {
+    const Options *o = s->options;
+    if (!check_output(s)) return STATUS_USAGE;
+    Program *p = pipeline_program(s, o->plain);
+    if (!p) return diag_status(&s->unit);
+    WeightsForm form = form_of(o->weights);
+    Paths paths = paths_of(s, form);
+    const char *prefix = o->prefix ? o->prefix : path_stem(s->unit.arena, o->output);
+    EmitOptions options = {
+        .prefix = c_identifier(s->unit.arena, prefix), .header_name = file_name(paths.header),
+        .weights_name = file_name(paths.weights), .weights = form, .caller_arena = !strcmp(o->arena, "caller"),
+    };
+    EmitResult result = {0};
+    progress_stage(s->progress, "printing C");
+    emit_c(p, &options, &result);
+    if (!write_files(s, &paths, &result)) return diag_status(&s->unit);
+    if (o->report || o->json) {
+        progress_stage(s->progress, NULL);
+        report_print(p, &(ReportFiles){paths.source, paths.header, result.weights.n ? paths.weights : NULL,
+                     form_name(result.form), result.source.n, result.weights.n}, o->json, stdout);
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,32 @@
+/* pipeline.h - the way of a model, stage by stage, as the options say. */
+#ifndef SONOC_PIPELINE_H
+#define SONOC_PIPELINE_H
+
+#include "diag.h"
+#include "graph.h"
+#include "loop.h"
+#include "options.h"
+#include "output.h"
+#include "progress.h"
+
+/* What a command works in. */
+typedef struct Session {
+    Unit unit;
+    const Options *options;
+    Progress *progress;
+    Graph *graph;                /* once it was read; for the dump when a mistake of ours is met */
+    OutputSet outputs;           /* dropped if the command does not commit them */
+} Session;
+
+/* The model as a graph: an ONNX file, or the text of a graph (.sonoc).  NULL: reported. */
+Graph *pipeline_import(Session *s);
+/* Runs the passes on it.  false: reported. */
+bool pipeline_passes(Session *s);
+/* Import, passes, lowering and memory plan; the text of a program (.loops) is read as it is.  NULL: reported. */
+Program *pipeline_program(Session *s, bool plain);
+
+bool path_ends(const char *path, const char *end);
+/* The file's name without folder and ending. */
+const char *path_stem(Arena *a, const char *path);
+
+#endif

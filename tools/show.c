@@ -1,0 +1,100 @@
+/* show.c - sonoc show: what a model is and what it costs. */
+#include "command.h"
+
+#include "json.h"
+#include "report.h"
+#include <inttypes.h>
+
+/* Operators of the file, by the order of the table. */
+typedef struct Census { int counts[OP_COUNT]; int nodes; } Census;
+
+static void count_nodes(const Graph *g, Census *c) {
+    for (int i = 0; i < g->nodes.n; i++) {
+        const Node *n = g->nodes.at[i];
+        if (n->dead) continue;
+        c->nodes++;
+        c->counts[n->op->id]++;
+    }
+}
+
+/* Numbers that a training run could have made: the floating-point constants in use. */
+static int64_t count_parameters(const Graph *g) {
+    int64_t n = 0;
+    for (int i = 0; i < g->values.n; i++) {
+        const Value *v = g->values.at[i];
+        if (v->constant && v->n_uses && dtype_is_float(v->constant->dtype)) n += v->constant->count;
+    }
+    return n;
+}
+
+static void print_ports(const char *title, const Port *ports, int n) {
+    printf("%s\n", title);
+    for (int i = 0; i < n; i++) {
+        printf("  %s: %s[", ports[i].name, dtypes[ports[i].dtype].text);
+        for (int d = 0; d < ports[i].rank; d++) printf("%s%" PRId64, d ? "," : "", ports[i].dims[d]);
+        printf("]\n");
+    }
+}
+
+static void print_text(const Session *s, const Program *p, const Census *before, const Census *after) {
+    Totals t = program_totals(p);
+    print_ports("inputs", p->inputs.at, p->inputs.n);
+    print_ports("outputs", p->outputs.at, p->outputs.n);
+    printf("operators\n");
+    for (int i = 0; i < OP_COUNT; i++)
+        if (before->counts[i]) printf("  %-24s %6d\n", op_infos[i].name, before->counts[i]);
+    printf("nodes           %d in the file, %d after the passes\n", before->nodes, after->nodes);
+    printf("parameters      %" PRId64 "\n", count_parameters(s->graph));
+    printf("multiply-adds   %" PRId64 "\n", t.macs);
+    printf("kernels         %d\n", t.kernels);
+    printf("constants       %" PRId64 " bytes\n", t.constant_bytes);
+    printf("arena           %" PRId64 " bytes\n", p->arena_bytes);
+}
+
+static void json_ports(Json *j, const char *key, const Port *ports, int n) {
+    json_begin(j, key, '[');
+    for (int i = 0; i < n; i++) {
+        json_begin(j, NULL, '{');
+        json_text(j, "name", ports[i].name);
+        json_text(j, "dtype", dtypes[ports[i].dtype].text);
+        json_begin(j, "dims", '[');
+        for (int d = 0; d < ports[i].rank; d++) json_int(j, NULL, ports[i].dims[d]);
+        json_end(j, ']');
+        json_end(j, '}');
+    }
+    json_end(j, ']');
+}
+
+static void print_json(const Session *s, const Program *p, const Census *before, const Census *after) {
+    Totals t = program_totals(p);
+    Json j = {.out = stdout};
+    json_begin(&j, NULL, '{');
+    json_int(&j, "version", 1);
+    json_ports(&j, "inputs", p->inputs.at, p->inputs.n);
+    json_ports(&j, "outputs", p->outputs.at, p->outputs.n);
+    json_begin(&j, "operators", '{');
+    for (int i = 0; i < OP_COUNT; i++)
+        if (before->counts[i]) json_int(&j, op_infos[i].name, before->counts[i]);
+    json_end(&j, '}');
+    json_int(&j, "nodes", before->nodes);
+    json_int(&j, "nodes_after_passes", after->nodes);
+    json_int(&j, "parameters", count_parameters(s->graph));
+    json_int(&j, "multiply_adds", t.macs);
+    json_int(&j, "kernels", t.kernels);
+    json_int(&j, "constant_bytes", t.constant_bytes);
+    json_int(&j, "arena_bytes", p->arena_bytes);
+    json_end(&j, '}');
+}
+
+int command_show(Session *s) {
+    Census before = {0}, after = {0};
+    if (!pipeline_import(s)) return diag_status(&s->unit);
+    count_nodes(s->graph, &before);
+    if (!pipeline_passes(s)) return diag_status(&s->unit);
+    count_nodes(s->graph, &after);
+    Program *p = pipeline_program(s, false);
+    if (!p) return diag_status(&s->unit);
+    progress_stage(s->progress, NULL);
+    (s->options->json ? print_json : print_text)(s, p, &before, &after);
+    return STATUS_OK;
+}
