@@ -1,4 +1,5 @@
-/* backend_c.c - runs a program by way of its C: written to a folder of its own, built with the C compiler, loaded.
+/* backend_c.c - runs a program by way of its C: written to a folder of its own, built with the C
+ * compiler, loaded.
  *
  * The weights are handed over in memory, so the compiler never sees them. */
 #include "backends.h"
@@ -69,7 +70,8 @@ static bool compile(const Folder *f, const char *options, RunError *error) {
     int n = snprintf(command, sizeof command, "%s -shared -fPIC -o '%s' '%s' >'%s' 2>&1",
                      options && *options ? options : usual, f->library, f->source, f->log);
     if (n >= (int)sizeof command || strchr(f->path, '\'')) {
-        snprintf(error->message, sizeof error->message, "the command of the C compiler is too long");
+        snprintf(error->message, sizeof error->message,
+                 "the command of the C compiler is too long");
         return false;
     }
     int status = system(command);
@@ -93,22 +95,28 @@ static bool find_function(void *library, const char *name, void *function, RunEr
 
 static bool call(void *library, const Program *p, const Text *weights, const void *const *inputs,
                  void *const *outputs, RunError *error) {
-    struct { unsigned char *arena; const unsigned char *weights; } m;
+    struct {
+        unsigned char *arena;
+        const unsigned char *weights;
+    } m;
     InitFn *init;
     RunFn *run;
-    if (!find_function(library, "model_init", &init, error) || !find_function(library, "model_run_ports", &run, error))
+    if (!find_function(library, "model_init", &init, error) ||
+        !find_function(library, "model_run_ports", &run, error))
         return false;
     size_t bytes = ((size_t)p->arena_bytes + 63) / 64 * 64;
     void *arena = aligned_alloc(64, bytes ? bytes : 64);
     int status = arena ? init(&m, arena, weights->at, weights->n) : -1;
     if (!status) status = run(&m, inputs, outputs);
-    if (status) snprintf(error->message, sizeof error->message, arena ? "the program answers %d" : "out of memory", status);
+    if (status)
+        snprintf(error->message, sizeof error->message,
+                 arena ? "the program answers %d" : "out of memory", status);
     free(arena);
     return !status;
 }
 
-static bool load_and_call(const Folder *f, const Program *p, const Text *weights, const void *const *inputs,
-                          void *const *outputs, RunError *error) {
+static bool load_and_call(const Folder *f, const Program *p, const Text *weights,
+                          const void *const *inputs, void *const *outputs, RunError *error) {
     void *library = dlopen(f->library, RTLD_NOW | RTLD_LOCAL);
     if (!library) {
         snprintf(error->message, sizeof error->message, "cannot load the library: %s", dlerror());
@@ -119,16 +127,19 @@ static bool load_and_call(const Folder *f, const Program *p, const Text *weights
     return ok;
 }
 
-bool backend_c_run(const Program *p, const char *options, const void *const *inputs, void *const *outputs,
-                   RunError *error) {
-    const EmitOptions emit = {.prefix = "model", .header_name = "model.h", .weights_name = "model.weights",
-                              .weights = WEIGHTS_FILE, .caller_arena = true};
+bool backend_c_run(const Program *p, const char *options, const void *const *inputs,
+                   void *const *outputs, RunError *error) {
+    const EmitOptions emit = {.prefix = "model",
+                              .header_name = "model.h",
+                              .weights_name = "model.weights",
+                              .weights = WEIGHTS_FILE,
+                              .caller_arena = true};
     EmitResult result;
     Folder f;
     emit_c(p, &emit, &result);
     if (!folder_make(&f, error)) return false;
-    bool ok = write_text(f.source, &result.source, error) && write_text(f.header, &result.header, error) &&
-              compile(&f, options, error) &&
+    bool ok = write_text(f.source, &result.source, error) &&
+              write_text(f.header, &result.header, error) && compile(&f, options, error) &&
               load_and_call(&f, p, &result.weights, inputs, outputs, error);
     folder_remove(&f);
     return ok;

@@ -1,6 +1,7 @@
 /* emit_c.c - a program as one C11 file and a header: the frame around kernels and weights.
  *
- * The order in the file: prelude, kernels, weights, and at the end the functions that the header declares. */
+ * The order in the file: prelude, kernels, weights, and at the end the functions that the header
+ * declares. */
 #include "emit_c_text.h"
 
 #include <string.h>
@@ -30,12 +31,14 @@ static void mark_used(const Buffer *b, bool is_write, void *context) {
 
 static void find_used(Emit *e) {
     const Program *p = e->program;
-    for (int i = 0; i < p->kernels.n; i++) kernel_visit_buffers(p->kernels.at[i], mark_used, e->used);
+    for (int i = 0; i < p->kernels.n; i++)
+        kernel_visit_buffers(p->kernels.at[i], mark_used, e->used);
     for (int i = 0; i < p->outputs.n; i++) e->used[p->outputs.at[i].buffer->id] = true;
 }
 
 static void name_ports(Emit *e) {
-    static const char *const locals[] = {"m", "arena", "weights", "inputs", "outputs", "weights_bytes"};
+    static const char *const locals[] = {"m",      "arena",   "weights",
+                                         "inputs", "outputs", "weights_bytes"};
     const Program *p = e->program;
     for (size_t i = 0; i < sizeof locals / sizeof *locals; i++) names_take(&e->names, locals[i]);
     for (int i = 0; i < p->inputs.n; i++) {
@@ -83,8 +86,9 @@ static void print_init_signature(Emit *e, Text *out, const char *end) {
 
 static void print_ports_signature(Emit *e, Text *out, const char *end) {
     const char *prefix = e->options->prefix;
-    text_add(out, "int %s_run_ports(struct %s *m, const void *const *inputs, void *const *outputs)%s", prefix,
-             prefix, end);
+    text_add(out,
+             "int %s_run_ports(struct %s *m, const void *const *inputs, void *const *outputs)%s",
+             prefix, prefix, end);
 }
 
 static int largest_rank(const Program *p) {
@@ -111,7 +115,8 @@ static const char *type_note(DType t) {
 
 static void print_port_comment(Text *out, const Port *port, const char *name) {
     text_add(out, " *   %s: %s[", name, c_type(port->dtype));
-    for (int d = 0; d < port->rank; d++) text_add(out, "%s%lld", d ? "," : "", (long long)port->dims[d]);
+    for (int d = 0; d < port->rank; d++)
+        text_add(out, "%s%lld", d ? "," : "", (long long)port->dims[d]);
     text_add(out, "]%s", type_note(port->dtype));
     if (strcmp(name, port->name)) {
         text_add(out, " (");
@@ -126,48 +131,68 @@ static void print_header_comment(Emit *e, Text *out) {
     const char *prefix = e->options->prefix, *up = upper(e);
     text_add(out, "/* %s\n * The model ", e->options->header_name);
     comment_print(out, " * ", p->name);
-    text_add(out, " as C, made by sonoc for the target %s.  All arrays are row-major.\n *\n * Inputs:\n",
+    text_add(out,
+             " as C, made by sonoc for the target %s.  All arrays are row-major.\n *\n * Inputs:\n",
              p->target->name);
-    for (int i = 0; i < p->inputs.n; i++) print_port_comment(out, &p->inputs.at[i], e->input_names[i]);
+    for (int i = 0; i < p->inputs.n; i++)
+        print_port_comment(out, &p->inputs.at[i], e->input_names[i]);
     text_add(out, " * Outputs:\n");
-    for (int i = 0; i < p->outputs.n; i++) print_port_comment(out, &p->outputs.at[i], e->output_names[i]);
-    text_add(out, " *\n * %s_init once, then %s_run as often as wanted.  Outputs must not overlap inputs or each other.\n",
+    for (int i = 0; i < p->outputs.n; i++)
+        print_port_comment(out, &p->outputs.at[i], e->output_names[i]);
+    text_add(out,
+             " *\n * %s_init once, then %s_run as often as wanted.  Outputs must not overlap "
+             "inputs or each other.\n",
              prefix, prefix);
     text_add(out, " * Both give %s_OK, or tell what is wrong and write nothing.\n", up);
     if (e->options->caller_arena)
-        text_add(out, " * The caller gives %s_ARENA_BYTES bytes of scratch memory, aligned to 64; there is no global state.\n", up);
+        text_add(out,
+                 " * The caller gives %s_ARENA_BYTES bytes of scratch memory, aligned to 64; there "
+                 "is no global state.\n",
+                 up);
     else if (has_arena(e))
         text_add(out, " * The scratch memory is static: one run at a time in a process.\n");
     if (e->form == WEIGHTS_FILE)
-        text_add(out, " * The caller maps or reads the file of weights, %s_WEIGHTS_BYTES long, aligned to 16.\n", up);
-    text_add(out, " * The bits of the results are the same on every machine unless denormals are flushed to zero. */\n");
+        text_add(out,
+                 " * The caller maps or reads the file of weights, %s_WEIGHTS_BYTES long, aligned "
+                 "to 16.\n",
+                 up);
+    text_add(out, " * The bits of the results are the same on every machine unless denormals are "
+                  "flushed to zero. */\n");
 }
 
 static void print_status_macros(Text *out, const char *up) {
     text_add(out, "#define %s_OK 0\n", up);
     text_add(out, "#define %s_BAD_ARGUMENT 1 /* a NULL, or memory that is not aligned */\n", up);
-    text_add(out, "#define %s_BAD_WEIGHTS 2 /* not the weights that this code was made with */\n\n", up);
+    text_add(out, "#define %s_BAD_WEIGHTS 2 /* not the weights that this code was made with */\n\n",
+             up);
 }
 
 static void print_header(Emit *e, Text *out) {
     const Program *p = e->program;
     const char *prefix = e->options->prefix, *up = upper(e);
     print_header_comment(e, out);
-    text_add(out, "#ifndef %s_H\n#define %s_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n", up, up);
+    text_add(out, "#ifndef %s_H\n#define %s_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n", up,
+             up);
     text_add(out, "#define %s_ARENA_BYTES %lld\n#define %s_WEIGHTS_BYTES %lld\n", up,
              (long long)p->arena_bytes, up, (long long)e->weight_bytes);
-    text_add(out, "#define %s_INPUTS %d\n#define %s_OUTPUTS %d\n\n", up, p->inputs.n, up, p->outputs.n);
+    text_add(out, "#define %s_INPUTS %d\n#define %s_OUTPUTS %d\n\n", up, p->inputs.n, up,
+             p->outputs.n);
     print_status_macros(out, up);
     text_add(out, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
-    text_add(out, "/* Set by %s_init. */\nstruct %s {\n    unsigned char *arena;\n    const unsigned char *weights;\n};\n\n",
+    text_add(out,
+             "/* Set by %s_init. */\nstruct %s {\n    unsigned char *arena;\n    const unsigned "
+             "char *weights;\n};\n\n",
              prefix, prefix);
     print_init_signature(e, out, ";\n");
     print_signature(e, out, ";\n\n");
-    text_add(out, "/* For tools that find the model at run time. */\nstruct %s_port {\n    const char *name;  /* of the model */\n"
-                  "    const char *dtype; /* f32, i64, ... */\n    int rank;\n    int64_t dims[%d];\n};\n",
-             prefix, largest_rank(p));
-    text_add(out, "extern const struct %s_port %s_input_ports[%d], %s_output_ports[%d];\n", prefix, prefix,
-             p->inputs.n ? p->inputs.n : 1, prefix, p->outputs.n ? p->outputs.n : 1);
+    text_add(
+        out,
+        "/* For tools that find the model at run time. */\nstruct %s_port {\n    const char *name; "
+        " /* of the model */\n"
+        "    const char *dtype; /* f32, i64, ... */\n    int rank;\n    int64_t dims[%d];\n};\n",
+        prefix, largest_rank(p));
+    text_add(out, "extern const struct %s_port %s_input_ports[%d], %s_output_ports[%d];\n", prefix,
+             prefix, p->inputs.n ? p->inputs.n : 1, prefix, p->outputs.n ? p->outputs.n : 1);
     print_ports_signature(e, out, ";\n");
     text_add(out, "\n#ifdef __cplusplus\n}\n#endif\n#endif\n");
 }
@@ -178,8 +203,8 @@ static void print_port_table(Emit *e, Text *out, const char *which, const Port *
     const char *prefix = e->options->prefix;
     text_add(out, "\nconst struct %s_port %s_%s_ports[%d] = {\n", prefix, prefix, which, n ? n : 1);
     for (int i = 0; i < n; i++) {
-        text_add(out, "    {%s, \"%s\", %d, {", quoted(e->arena, ports[i].name), dtypes[ports[i].dtype].text,
-                 ports[i].rank);
+        text_add(out, "    {%s, \"%s\", %d, {", quoted(e->arena, ports[i].name),
+                 dtypes[ports[i].dtype].text, ports[i].rank);
         for (int d = 0; d < ports[i].rank; d++)
             text_add(out, "%sINT64_C(%lld)", d ? ", " : "", (long long)ports[i].dims[d]);
         text_add(out, "%s}},\n", ports[i].rank ? "" : "0");
@@ -193,29 +218,42 @@ static void print_init_checks(Emit *e, Text *out) {
         text_add(out, "    if (!arena || (uintptr_t)arena %% 64) return %s_BAD_ARGUMENT;\n", up);
     if (e->form != WEIGHTS_FILE) return;
     if (has_image(e))
-        text_add(out, "    if (!weights || (uintptr_t)weights %% 16) return %s_BAD_ARGUMENT;\n", up);
+        text_add(out, "    if (!weights || (uintptr_t)weights %% 16) return %s_BAD_ARGUMENT;\n",
+                 up);
     text_add(out, "    if (weights_bytes != %s_WEIGHTS_BYTES) return %s_BAD_WEIGHTS;\n", up, up);
     if (has_image(e))
-        text_add(out, "    if (weights_hash((const unsigned char *)weights, weights_bytes) != UINT64_C(0x%016llx))\n"
-                      "        return %s_BAD_WEIGHTS;\n", (unsigned long long)e->image_hash, up);
+        text_add(out,
+                 "    if (weights_hash((const unsigned char *)weights, weights_bytes) != "
+                 "UINT64_C(0x%016llx))\n"
+                 "        return %s_BAD_WEIGHTS;\n",
+                 (unsigned long long)e->image_hash, up);
 }
 
 static void print_init(Emit *e, Text *out) {
     const char *up = upper(e), *prefix = e->options->prefix;
     if (!e->options->caller_arena && has_arena(e))
-        text_add(out, "\nstatic union {\n    unsigned char bytes[%s_ARENA_BYTES];\n    double aligned;\n} "
-                      "%s_arena __attribute__((aligned(64)));\n", up, prefix);
+        text_add(
+            out,
+            "\nstatic union {\n    unsigned char bytes[%s_ARENA_BYTES];\n    double aligned;\n} "
+            "%s_arena __attribute__((aligned(64)));\n",
+            up, prefix);
     text_add(out, "\n");
     print_init_signature(e, out, " {\n");
     text_add(out, "    if (!m) return %s_BAD_ARGUMENT;\n", up);
     print_init_checks(e, out);
-    if (e->options->caller_arena) text_add(out, "    m->arena = (unsigned char *)arena;\n");
-    else if (has_arena(e)) text_add(out, "    m->arena = %s_arena.bytes;\n", prefix);
-    else text_add(out, "    m->arena = NULL;\n");
-    if (e->form == WEIGHTS_FILE) text_add(out, "    m->weights = (const unsigned char *)weights;\n");
-    else if (!has_image(e)) text_add(out, "    m->weights = NULL;\n");
-    else text_add(out, "    m->weights = (const unsigned char *)%s_weights%s;\n", prefix,
-                  e->form == WEIGHTS_LITERAL ? ".bytes" : "");
+    if (e->options->caller_arena)
+        text_add(out, "    m->arena = (unsigned char *)arena;\n");
+    else if (has_arena(e))
+        text_add(out, "    m->arena = %s_arena.bytes;\n", prefix);
+    else
+        text_add(out, "    m->arena = NULL;\n");
+    if (e->form == WEIGHTS_FILE)
+        text_add(out, "    m->weights = (const unsigned char *)weights;\n");
+    else if (!has_image(e))
+        text_add(out, "    m->weights = NULL;\n");
+    else
+        text_add(out, "    m->weights = (const unsigned char *)%s_weights%s;\n", prefix,
+                 e->form == WEIGHTS_LITERAL ? ".bytes" : "");
     text_add(out, "    return %s_OK;\n}\n", up);
 }
 
@@ -265,7 +303,8 @@ static void print_run(Emit *e, Text *out) {
     e->out = kernels;
     print_copies(e, out);
     for (int i = 0; i < p->inputs.n; i++)
-        if (!e->used[p->inputs.at[i].buffer->id]) text_add(out, "    (void)%s;\n", e->input_names[i]);
+        if (!e->used[p->inputs.at[i].buffer->id])
+            text_add(out, "    (void)%s;\n", e->input_names[i]);
     text_add(out, "    return %s_OK;\n}\n", upper(e));
 }
 
@@ -274,7 +313,8 @@ static void print_run_ports(Emit *e, Text *out) {
     const char *prefix = e->options->prefix;
     text_add(out, "\n");
     print_ports_signature(e, out, " {\n");
-    text_add(out, "    if (%s%s) return %s_BAD_ARGUMENT;\n", p->inputs.n ? "!inputs || " : "", "!outputs", upper(e));
+    text_add(out, "    if (%s%s) return %s_BAD_ARGUMENT;\n", p->inputs.n ? "!inputs || " : "",
+             "!outputs", upper(e));
     if (!p->inputs.n) text_add(out, "    (void)inputs;\n");
     text_add(out, "    return %s_run(m", prefix);
     for (int i = 0; i < p->inputs.n; i++)
@@ -288,8 +328,8 @@ static void print_source(Emit *e, Text *out) {
     const Program *p = e->program;
     text_add(out, "/* The model ");
     comment_print(out, " * ", p->name);
-    text_add(out, " as C, made by sonoc for the target %s; %s tells how to use it. */\n", p->target->name,
-             e->options->header_name);
+    text_add(out, " as C, made by sonoc for the target %s; %s tells how to use it. */\n",
+             p->target->name, e->options->header_name);
     text_add(out, "#include \"%s\"\n\n", e->options->header_name);
     prelude_print(e, out);
     text_add_bytes(out, e->out.at, e->out.n);
@@ -300,7 +340,8 @@ static void print_source(Emit *e, Text *out) {
     print_run(e, out);
     print_run_ports(e, out);
     text_add(out, "\n#if !defined(__clang__)\n#pragma GCC pop_options\n");
-    if (p->target->gcc_target) text_add(out, "#elif defined(__x86_64__)\n#pragma clang attribute pop\n");
+    if (p->target->gcc_target)
+        text_add(out, "#elif defined(__x86_64__)\n#pragma clang attribute pop\n");
     text_add(out, "#endif\n");
 }
 
@@ -327,8 +368,8 @@ static Emit *emit_new(const Program *p, const EmitOptions *options) {
 }
 
 static void reserve_names(Emit *e) {
-    static const char *const suffixes[] = {"init", "run", "run_ports", "input_ports", "output_ports",
-                                           "port", "arena", "weights"};
+    static const char *const suffixes[] = {"init",         "run",  "run_ports", "input_ports",
+                                           "output_ports", "port", "arena",     "weights"};
     names_take(&e->names, e->options->prefix);
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
         names_take(&e->names, arena_format(e->arena, "%s_%s", e->options->prefix, suffixes[i]));
@@ -337,12 +378,15 @@ static void reserve_names(Emit *e) {
 void emit_c(const Program *p, const EmitOptions *options, EmitResult *result) {
     Emit *e = emit_new(p, options);
     reserve_names(e);
-    for (int i = 0; i < p->kernels.n; i++) e->kernel_names[i] = names_take(&e->names, p->kernels.at[i]->name);
+    for (int i = 0; i < p->kernels.n; i++)
+        e->kernel_names[i] = names_take(&e->names, p->kernels.at[i]->name);
     find_used(e);
     weights_layout(e);
     for (int i = 0; i < p->kernels.n; i++) kernel_emit(e, i);
     name_ports(e);
-    *result = (EmitResult){.source.arena = e->arena, .header.arena = e->arena, .weights.arena = e->arena,
+    *result = (EmitResult){.source.arena = e->arena,
+                           .header.arena = e->arena,
+                           .weights.arena = e->arena,
                            .form = e->form};
     weights_file(e, &result->weights);
     print_header(e, &result->header);

@@ -1,7 +1,8 @@
 /* emit_c_data.c - the constants of a program in the form that was asked for.
  *
- * All forms but ARRAYS hold one image: the constants one after the other, each aligned to 64 bytes, little-endian.  As a
- * string literal it is what C compilers read fastest; beyond some tens of MB an object file costs them nothing. */
+ * All forms but ARRAYS hold one image: the constants one after the other, each aligned to 64 bytes,
+ * little-endian.  As a string literal it is what C compilers read fastest; beyond some tens of MB
+ * an object file costs them nothing. */
 #include "emit_c_text.h"
 
 #include <string.h>
@@ -11,11 +12,14 @@ static const int64_t largest_literal = INT64_C(64) << 20;
 
 static int64_t buffer_bytes(const Buffer *b) { return b->count * dtypes[b->type].bytes; }
 
-static bool is_weight(const Emit *e, const Buffer *b) { return b->kind == BUF_CONST && e->used[b->id]; }
+static bool is_weight(const Emit *e, const Buffer *b) {
+    return b->kind == BUF_CONST && e->used[b->id];
+}
 
 static WeightsForm choose_form(const Emit *e) {
     WeightsForm form = e->options->weights;
-    if (form == WEIGHTS_AUTO) form = e->weight_bytes <= largest_literal ? WEIGHTS_LITERAL : WEIGHTS_OBJECT;
+    if (form == WEIGHTS_AUTO)
+        form = e->weight_bytes <= largest_literal ? WEIGHTS_LITERAL : WEIGHTS_OBJECT;
     bool beside = form == WEIGHTS_INCBIN || form == WEIGHTS_OBJECT;
     return beside && !e->weight_bytes ? WEIGHTS_LITERAL : form;
 }
@@ -69,21 +73,23 @@ static uint64_t image_hash(const unsigned char *bytes, size_t n) {
     uint64_t h[4] = {1, 2, 3, 4}, word[4];
     for (size_t i = 0; i + 32 <= n; i += 32) {
         memcpy(word, bytes + i, 32);
-        for (int k = 0; k < 4; k++) h[k] = (h[k] ^ word[k]) * UINT64_C(0x9e3779b97f4a7c15) ^ h[k] >> 32;
+        for (int k = 0; k < 4; k++)
+            h[k] = (h[k] ^ word[k]) * UINT64_C(0x9e3779b97f4a7c15) ^ h[k] >> 32;
     }
     return h[0] ^ h[1] * 3 ^ h[2] * 5 ^ h[3] * 7;
 }
 
 static void print_hash_function(Text *out) {
     text_add(out, "%s",
-        "\nstatic uint64_t weights_hash(const unsigned char *bytes, size_t n) {\n"
-        "    uint64_t h[4] = {1, 2, 3, 4}, word[4];\n"
-        "    for (size_t i = 0; i + 32 <= n; i += 32) {\n"
-        "        memcpy(word, bytes + i, 32);\n"
-        "        for (int k = 0; k < 4; k++) h[k] = ((h[k] ^ word[k]) * UINT64_C(0x9e3779b97f4a7c15)) ^ (h[k] >> 32);\n"
-        "    }\n"
-        "    return h[0] ^ (h[1] * 3) ^ (h[2] * 5) ^ (h[3] * 7);\n"
-        "}\n");
+             "\nstatic uint64_t weights_hash(const unsigned char *bytes, size_t n) {\n"
+             "    uint64_t h[4] = {1, 2, 3, 4}, word[4];\n"
+             "    for (size_t i = 0; i + 32 <= n; i += 32) {\n"
+             "        memcpy(word, bytes + i, 32);\n"
+             "        for (int k = 0; k < 4; k++) h[k] = ((h[k] ^ word[k]) * "
+             "UINT64_C(0x9e3779b97f4a7c15)) ^ (h[k] >> 32);\n"
+             "    }\n"
+             "    return h[0] ^ (h[1] * 3) ^ (h[2] * 5) ^ (h[3] * 7);\n"
+             "}\n");
 }
 
 /* The literal: for every byte, before a digit or not, its shortest spelling. */
@@ -99,9 +105,12 @@ static void spell(Spelling *s, int byte, bool before_digit) {
     for (const char *k = named; *k; k += 2)
         if (byte == *k) escape = k + 1;
     char text[8];
-    if (escape) snprintf(text, sizeof text, "\\%c", *escape);
-    else if (byte >= ' ' && byte <= '~') snprintf(text, sizeof text, "%c", byte);
-    else snprintf(text, sizeof text, before_digit ? "\\%03o" : "\\%o", (unsigned)byte);
+    if (escape)
+        snprintf(text, sizeof text, "\\%c", *escape);
+    else if (byte >= ' ' && byte <= '~')
+        snprintf(text, sizeof text, "%c", byte);
+    else
+        snprintf(text, sizeof text, before_digit ? "\\%03o" : "\\%o", (unsigned)byte);
     s->n = (unsigned char)strlen(text);
     memcpy(s->text, text, 4);
 }
@@ -117,14 +126,15 @@ static bool is_octal(unsigned char c) { return c >= '0' && c <= '7'; }
 
 static size_t literal_length(Spelling spellings[2][256], const unsigned char *image, size_t n) {
     size_t length = 0;
-    for (size_t i = 0; i < n; i++) length += spellings[i + 1 < n && is_octal(image[i + 1])][image[i]].n;
+    for (size_t i = 0; i < n; i++)
+        length += spellings[i + 1 < n && is_octal(image[i + 1])][image[i]].n;
     return length + (n / LITERAL_LINE + 1) * 3;
 }
 
 static void print_literal(Text *out, const unsigned char *image, size_t n) {
     Spelling spellings[2][256];
     spell_all(spellings);
-    enum { SPILL = 8 };      /* whole words are written, four bytes at a time */
+    enum { SPILL = 8 }; /* whole words are written, four bytes at a time */
     size_t room = literal_length(spellings, image, n) + SPILL;
     char *begin = text_room(out, room), *at = begin;
     for (size_t i = 0; i < n; i++) {
@@ -146,10 +156,13 @@ static void print_literal_union(Emit *e, Text *out) {
     long long n = (long long)e->weight_bytes;
     char *image = arena_alloc(e->arena, (size_t)n);
     fill_image(e, image);
-    text_add(out, "\n#pragma GCC diagnostic ignored \"-Woverlength-strings\"\n"
-                  "#pragma GCC diagnostic ignored \"-Wmisleading-indentation\" /* not tracked after so long a text */\n"
-                  "static const union {\n    char bytes[%lld];\n    double aligned;\n} "
-                  "%s_weights __attribute__((aligned(64))) = {\n", n + 1, prefix);
+    text_add(out,
+             "\n#pragma GCC diagnostic ignored \"-Woverlength-strings\"\n"
+             "#pragma GCC diagnostic ignored \"-Wmisleading-indentation\" /* not tracked after so "
+             "long a text */\n"
+             "static const union {\n    char bytes[%lld];\n    double aligned;\n} "
+             "%s_weights __attribute__((aligned(64))) = {\n",
+             n + 1, prefix);
     print_literal(out, (const unsigned char *)image, (size_t)n);
     text_add(out, "};\n");
 }
@@ -165,11 +178,16 @@ static void print_number(Text *out, DType t, const Tensor *data, int64_t i) {
         text_add(out, "0x%04x", bits);
     } else {
         int64_t value = tensor_get_int(data, i);
-        if (t == DT_U64) text_add(out, "UINT64_C(%llu)", (unsigned long long)value);
-        else if (value == INT64_MIN) text_add(out, "INT64_MIN");
-        else if (value == INT32_MIN) text_add(out, "INT32_MIN");
-        else if (t == DT_I64) text_add(out, "INT64_C(%lld)", (long long)value);
-        else text_add(out, "%lld%s", (long long)value, t == DT_U32 ? "u" : "");
+        if (t == DT_U64)
+            text_add(out, "UINT64_C(%llu)", (unsigned long long)value);
+        else if (value == INT64_MIN)
+            text_add(out, "INT64_MIN");
+        else if (value == INT32_MIN)
+            text_add(out, "INT32_MIN");
+        else if (t == DT_I64)
+            text_add(out, "INT64_C(%lld)", (long long)value);
+        else
+            text_add(out, "%lld%s", (long long)value, t == DT_U32 ? "u" : "");
     }
 }
 
@@ -179,8 +197,8 @@ static void print_array(Emit *e, Text *out, const Buffer *b) {
     comment_print(out, " * ", b->name);
     for (int d = 0; d < b->data->rank; d++)
         text_add(out, "%s%lld", d ? "," : " [", (long long)b->data->dims[d]);
-    text_add(out, "%s */\nLOCAL static const %s %s[%lld] = {\n   ", b->data->rank ? "]" : "", c_type(b->type),
-             e->array_names[b->id], (long long)(b->count ? b->count : 1));
+    text_add(out, "%s */\nLOCAL static const %s %s[%lld] = {\n   ", b->data->rank ? "]" : "",
+             c_type(b->type), e->array_names[b->id], (long long)(b->count ? b->count : 1));
     size_t line = out->n;
     for (int64_t i = 0; i < b->count; i++) {
         if (out->n - line > WIDTH - 20) {
@@ -210,8 +228,9 @@ static void put_text(Bytes *b, const char *text, size_t n) {
     b->n += n;
 }
 
-static void put_section(Bytes *b, uint32_t name, uint32_t type, uint64_t flags, uint64_t offset, uint64_t size,
-                        uint32_t link, uint32_t info, uint64_t align, uint64_t entry) {
+static void put_section(Bytes *b, uint32_t name, uint32_t type, uint64_t flags, uint64_t offset,
+                        uint64_t size, uint32_t link, uint32_t info, uint64_t align,
+                        uint64_t entry) {
     put(b, name, 4);
     put(b, type, 4);
     put(b, flags, 8);
@@ -228,8 +247,8 @@ enum { ELF_HEADER = 64, ELF_SECTION = 64, ELF_SYMBOL = 24, ELF_SECTIONS = 6 };
 
 static void put_elf_header(Bytes *b, bool arm, uint64_t sections_at) {
     put_text(b, "\177ELF\2\1\1\0\0\0\0\0\0\0\0\0", 16);
-    put(b, 1, 2);                       /* relocatable */
-    put(b, arm ? 183 : 62, 2);          /* machine: aarch64, x86-64 */
+    put(b, 1, 2);              /* relocatable */
+    put(b, arm ? 183 : 62, 2); /* machine: aarch64, x86-64 */
     put(b, 1, 4);
     put(b, 0, 8);
     put(b, 0, 8);
@@ -240,7 +259,7 @@ static void put_elf_header(Bytes *b, bool arm, uint64_t sections_at) {
     put(b, 0, 2);
     put(b, ELF_SECTION, 2);
     put(b, ELF_SECTIONS, 2);
-    put(b, 4, 2);                       /* section with the section names */
+    put(b, 4, 2); /* section with the section names */
 }
 
 static void put_symbol(Bytes *b, uint32_t name, int info, int other, int section, uint64_t size) {
@@ -260,11 +279,13 @@ static void print_object(Emit *e, Text *out) {
     size_t symbol_length = strlen(symbol), image = (size_t)e->weight_bytes;
     Bytes head = {.n = 0}, tail = {.n = 0};
     uint64_t symbols_at = ELF_HEADER + image, names_at = symbols_at + 2 * ELF_SYMBOL;
-    uint64_t section_names_at = names_at + symbol_length + 2, end = section_names_at + sizeof section_names;
+    uint64_t section_names_at = names_at + symbol_length + 2,
+             end = section_names_at + sizeof section_names;
     uint64_t sections_at = (end + 7) / 8 * 8;
-    put_elf_header(&head, e->program->target->name && !strcmp(e->program->target->name, "aarch64"), sections_at);
+    put_elf_header(&head, e->program->target->name && !strcmp(e->program->target->name, "aarch64"),
+                   sections_at);
     put_symbol(&tail, 0, 0, 0, 0, 0);
-    put_symbol(&tail, 1, 0x11, 2, 1, image);    /* global object, hidden */
+    put_symbol(&tail, 1, 0x11, 2, 1, image); /* global object, hidden */
     put(&tail, 0, 1);
     put_text(&tail, symbol, symbol_length + 1);
     put_text(&tail, section_names, sizeof section_names);
@@ -283,30 +304,39 @@ static void print_object(Emit *e, Text *out) {
 
 static void print_incbin(Emit *e, Text *out) {
     const char *prefix = e->options->prefix;
-    text_add(out, "\n/* The file of weights, found by the assembler: -DWEIGHTS_PATH=... if it lies elsewhere. */\n"
-                  "#if !defined(WEIGHTS_PATH)\n#define WEIGHTS_PATH %s\n#endif\n",
+    text_add(out,
+             "\n/* The file of weights, found by the assembler: -DWEIGHTS_PATH=... if it lies "
+             "elsewhere. */\n"
+             "#if !defined(WEIGHTS_PATH)\n#define WEIGHTS_PATH %s\n#endif\n",
              quoted(e->arena, e->options->weights_name));
-    text_add(out, "__asm__(\".pushsection .rodata\\n\"\n        \".balign 64\\n\"\n        \".globl %s_weights\\n\"\n"
-                  "        \".hidden %s_weights\\n\"\n        \"%s_weights:\\n\"\n"
-                  "        \".incbin \\\"\" WEIGHTS_PATH \"\\\"\\n\"\n        \".popsection\\n\");\n",
+    text_add(out,
+             "__asm__(\".pushsection .rodata\\n\"\n        \".balign 64\\n\"\n        \".globl "
+             "%s_weights\\n\"\n"
+             "        \".hidden %s_weights\\n\"\n        \"%s_weights:\\n\"\n"
+             "        \".incbin \\\"\" WEIGHTS_PATH \"\\\"\\n\"\n        \".popsection\\n\");\n",
              prefix, prefix, prefix);
 }
 
 static void print_extern(const Emit *e, Text *out) {
     const char *prefix = e->options->prefix;
-    text_add(out, "\n#if defined(__cplusplus)\nextern \"C\"\n#else\nextern\n#endif\n"
-                  "    __attribute__((visibility(\"hidden\"))) const unsigned char %s_weights[];\n", prefix);
+    text_add(out,
+             "\n#if defined(__cplusplus)\nextern \"C\"\n#else\nextern\n#endif\n"
+             "    __attribute__((visibility(\"hidden\"))) const unsigned char %s_weights[];\n",
+             prefix);
 }
 
 static void print_byte_order_check(Text *out) {
-    text_add(out, "\n#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__\n"
-                  "#error \"the weights are little-endian; make the file with --weights=arrays\"\n#endif\n");
+    text_add(
+        out,
+        "\n#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__\n"
+        "#error \"the weights are little-endian; make the file with --weights=arrays\"\n#endif\n");
 }
 
 void weights_source(Emit *e, Text *out) {
     if (e->form == WEIGHTS_ARRAYS) {
         for (int i = 0; i < e->program->buffers.n; i++)
-            if (is_weight(e, e->program->buffers.at[i])) print_array(e, out, e->program->buffers.at[i]);
+            if (is_weight(e, e->program->buffers.at[i]))
+                print_array(e, out, e->program->buffers.at[i]);
         return;
     }
     if (!e->weight_bytes) return;

@@ -1,7 +1,8 @@
 /* emit_c_expr.c - expressions of loop IR as scalar C.
  *
- * Indices are i64 in the IR; where ranges prove that a whole computation fits it is done in int, which reads better and
- * is no slower.  Arithmetic that may wrap goes through unsigned types; what is proven not to wrap is printed bare. */
+ * Indices are i64 in the IR; where ranges prove that a whole computation fits it is done in int,
+ * which reads better and is no slower.  Arithmetic that may wrap goes through unsigned types; what
+ * is proven not to wrap is printed bare. */
 #include "emit_c_text.h"
 
 #include <stdarg.h>
@@ -55,36 +56,52 @@ void float_print(Text *out, DType t, double value) {
     const char *sign = bits >> 63 ? "-" : "";
     uint64_t mantissa = bits & ((UINT64_C(1) << 52) - 1);
     int exponent = (int)(bits >> 52 & 2047);
-    if (exponent == 2047 && mantissa) text_add(out, "__builtin_nan%s(\"\")", suffix);
-    else if (exponent == 2047) text_add(out, "%s__builtin_inf%s()", sign, suffix);
+    if (exponent == 2047 && mantissa)
+        text_add(out, "__builtin_nan%s(\"\")", suffix);
+    else if (exponent == 2047)
+        text_add(out, "%s__builtin_inf%s()", sign, suffix);
     else if (!float_print_short(out, t, value)) {
         char digits[16];
         int n = 13;
         for (int i = 0; i < 13; i++) digits[i] = "0123456789abcdef"[mantissa >> (48 - 4 * i) & 15];
         while (n && digits[n - 1] == '0') n--;
         text_add(out, "%s0x%d%s%.*sp%d%s", sign, exponent != 0, n ? "." : "", n, digits,
-                 exponent ? exponent - 1023 : mantissa ? -1022 : 0, suffix);
+                 exponent   ? exponent - 1023
+                 : mantissa ? -1022
+                            : 0,
+                 suffix);
     }
 }
 
 static void print_int_const(Emit *e, const Expr *x) {
     int64_t i = x->value.i;
-    if (x->type == DT_U32) emit(e, "%lluu", (unsigned long long)i);
-    else if (x->type == DT_U64) emit(e, "UINT64_C(%llu)", (unsigned long long)i);
-    else if (i == INT64_MIN) emit(e, "INT64_MIN");
-    else if (i == INT32_MIN) emit(e, "INT32_MIN");
-    else if (i >= INT32_MIN && i <= INT32_MAX) emit(e, "%lld", (long long)i);
-    else emit(e, "INT64_C(%lld)", (long long)i);
+    if (x->type == DT_U32)
+        emit(e, "%lluu", (unsigned long long)i);
+    else if (x->type == DT_U64)
+        emit(e, "UINT64_C(%llu)", (unsigned long long)i);
+    else if (i == INT64_MIN)
+        emit(e, "INT64_MIN");
+    else if (i == INT32_MIN)
+        emit(e, "INT32_MIN");
+    else if (i >= INT32_MIN && i <= INT32_MAX)
+        emit(e, "%lld", (long long)i);
+    else
+        emit(e, "INT64_C(%lld)", (long long)i);
 }
 
 static void print_const(Emit *e, const Expr *x, int least) {
-    bool negative = !dtype_is_float(x->type) ? x->value.i < 0 : x->value.f < 0 || 1 / x->value.f < 0;
+    bool negative =
+        !dtype_is_float(x->type) ? x->value.i < 0 : x->value.f < 0 || 1 / x->value.f < 0;
     bool wrap = negative && least >= PREC_UNARY;
     if (wrap) emit(e, "(");
-    if (x->type == DT_F16) emit(e, "0x%04x", float_to_half((float)x->value.f));
-    else if (x->type == DT_BF16) emit(e, "0x%04x", float_to_bfloat((float)x->value.f));
-    else if (dtype_is_float(x->type)) float_print(&e->out, x->type, x->value.f);
-    else print_int_const(e, x);
+    if (x->type == DT_F16)
+        emit(e, "0x%04x", float_to_half((float)x->value.f));
+    else if (x->type == DT_BF16)
+        emit(e, "0x%04x", float_to_bfloat((float)x->value.f));
+    else if (dtype_is_float(x->type))
+        float_print(&e->out, x->type, x->value.f);
+    else
+        print_int_const(e, x);
     if (wrap) emit(e, ")");
 }
 
@@ -176,14 +193,19 @@ bool divisor_is_safe(const Expr *e) {
     const Expr *x = e->args[0], *y = e->args[1];
     if (e->type == DT_U64) return y->lo > 0;
     if (y->lo <= 0 && y->hi >= 0) return false;
-    return y->lo > 0 || y->hi < -1 || (in_type(x->lo, e->type) && in_type(-(x->lo + 1), e->type) &&
-                                       x->lo > INT64_MIN && in_type(-x->lo, e->type));
+    return y->lo > 0 || y->hi < -1 ||
+           (in_type(x->lo, e->type) && in_type(-(x->lo + 1), e->type) && x->lo > INT64_MIN &&
+            in_type(-x->lo, e->type));
 }
 
 /* Printing. */
 
-static void open_if(Emit *e, bool wrap) { if (wrap) emit(e, "("); }
-static void close_if(Emit *e, bool wrap) { if (wrap) emit(e, ")"); }
+static void open_if(Emit *e, bool wrap) {
+    if (wrap) emit(e, "(");
+}
+static void close_if(Emit *e, bool wrap) {
+    if (wrap) emit(e, ")");
+}
 
 static void print_call(Emit *e, Helper h, DType t, const Expr *x) {
     emit(e, "%s(", helper(e, h, t, 1));
@@ -196,14 +218,15 @@ static void print_call(Emit *e, Helper h, DType t, const Expr *x) {
 
 static const char *operator_text(ScalarOp op) {
     static const char *const texts[SC_COUNT] = {
-        [SC_ADD] = "+", [SC_SUB] = "-", [SC_MUL] = "*", [SC_DIV] = "/", [SC_REM] = "%",
-        [SC_LT] = "<", [SC_LE] = "<=", [SC_EQ] = "==", [SC_NE] = "!=", [SC_AND] = "&",
-        [SC_OR] = "|", [SC_XOR] = "^", [SC_SHL] = "<<", [SC_SHR] = ">>",
+        [SC_ADD] = "+", [SC_SUB] = "-", [SC_MUL] = "*",  [SC_DIV] = "/",  [SC_REM] = "%",
+        [SC_LT] = "<",  [SC_LE] = "<=", [SC_EQ] = "==",  [SC_NE] = "!=",  [SC_AND] = "&",
+        [SC_OR] = "|",  [SC_XOR] = "^", [SC_SHL] = "<<", [SC_SHR] = ">>",
     };
     return texts[op];
 }
 
-/* The operands' own precedence is kept apart where gcc and people get it wrong: shifts, bits, compares. */
+/* The operands' own precedence is kept apart where gcc and people get it wrong: shifts, bits,
+ * compares. */
 static int operator_level(ScalarOp op) {
     if (op == SC_ADD || op == SC_SUB) return PREC_ADD;
     if (op == SC_MUL || op == SC_DIV || op == SC_REM) return PREC_MUL;
@@ -236,15 +259,21 @@ static void print_binary(Emit *e, const Expr *x, int least) {
 
 /* Opens the conversion of an unsigned result to type t; closed by close_wrapped. */
 static void open_wrapped(Emit *e, DType t) {
-    if (t == DT_I4) emit(e, "(((int)(");
-    else if (t == DT_U4) emit(e, "((");
-    else emit(e, "(%s)(", c_type(t));
+    if (t == DT_I4)
+        emit(e, "(((int)(");
+    else if (t == DT_U4)
+        emit(e, "((");
+    else
+        emit(e, "(%s)(", c_type(t));
 }
 
 static void close_wrapped(Emit *e, DType t) {
-    if (t == DT_I4) emit(e, ") & 15) ^ 8) - 8");
-    else if (t == DT_U4) emit(e, ") & 15)");
-    else emit(e, ")");
+    if (t == DT_I4)
+        emit(e, ") & 15) ^ 8) - 8");
+    else if (t == DT_U4)
+        emit(e, ") & 15)");
+    else
+        emit(e, ")");
 }
 
 /* The unsigned type that arithmetic of t is done in. */
@@ -271,9 +300,11 @@ static void print_wrapping(Emit *e, const Expr *x, int least) {
 static bool is_plain_unsigned(DType t) { return t == DT_U32 || t == DT_U64; }
 
 static void print_arithmetic(Emit *e, const Expr *x, int least) {
-    if (dtype_is_float(x->type) || is_plain_unsigned(x->type) || !expr_wraps(x))
+    bool bare = e->in_subscript && x->type == DT_I64 && x->op != SC_SHL;
+    if (bare || dtype_is_float(x->type) || is_plain_unsigned(x->type) || !expr_wraps(x))
         print_binary(e, x, least);
-    else print_wrapping(e, x, least);
+    else
+        print_wrapping(e, x, least);
 }
 
 static void print_negate(Emit *e, const Expr *x, int least) {
@@ -296,7 +327,8 @@ static void print_negate(Emit *e, const Expr *x, int least) {
 static void print_not(Emit *e, const Expr *x, int least) {
     bool boolean = x->type == DT_BOOL, wrap = least > PREC_UNARY;
     open_if(e, wrap);
-    if (boolean) emit(e, "!");
+    if (boolean)
+        emit(e, "!");
     else {
         open_wrapped(e, expr_c_type(e, x));
         emit(e, "~");
@@ -312,19 +344,22 @@ static void print_logic(Emit *e, const Expr *x, int least) {
     bool either = x->op == SC_OR || x->op == SC_MAX;
     int level = either ? PREC_OR : PREC_AND;
     /* gcc wants && inside || in parentheses */
-    print_operator(e, x, either ? "||" : "&&", level, either ? PREC_EQUAL : PREC_AND, PREC_EQUAL, least);
+    print_operator(e, x, either ? "||" : "&&", level, either ? PREC_EQUAL : PREC_AND, PREC_EQUAL,
+                   least);
 }
 
 /* 0 and 1 are compared, not whatever the operands' C expressions are. */
 static void print_bool_compare(Emit *e, const Expr *x, int least) {
     int level = x->op == SC_XOR ? PREC_EQUAL : operator_level(x->op);
-    print_operator(e, x, x->op == SC_XOR ? "!=" : operator_text(x->op), level, PREC_UNARY, PREC_UNARY,
-                   least);
+    print_operator(e, x, x->op == SC_XOR ? "!=" : operator_text(x->op), level, PREC_UNARY,
+                   PREC_UNARY, least);
 }
 
 static void print_int_div(Emit *e, const Expr *x, int least) {
-    if (divisor_is_safe(x)) print_binary(e, x, least);
-    else print_call(e, x->op == SC_DIV ? HELPER_DIV : HELPER_REM, expr_c_type(e, x), x);
+    if (divisor_is_safe(x))
+        print_binary(e, x, least);
+    else
+        print_call(e, x->op == SC_DIV ? HELPER_DIV : HELPER_REM, expr_c_type(e, x), x);
 }
 
 static void print_abs(Emit *e, const Expr *x) { print_call(e, HELPER_ABS, expr_c_type(e, x), x); }
@@ -338,8 +373,10 @@ static void print_scalar(Emit *e, const Expr *x, int least) {
     case SC_SHR: print_binary(e, x, least); return;
     case SC_DIV:
     case SC_REM:
-        if (dtype_is_float(x->type)) print_binary(e, x, least);
-        else print_int_div(e, x, least);
+        if (dtype_is_float(x->type))
+            print_binary(e, x, least);
+        else
+            print_int_div(e, x, least);
         return;
     case SC_NEG: print_negate(e, x, least); return;
     case SC_ABS: print_abs(e, x); return;
@@ -347,21 +384,27 @@ static void print_scalar(Emit *e, const Expr *x, int least) {
     case SC_SQRT: print_call(e, HELPER_SQRT, x->type, x); return;
     case SC_MIN:
     case SC_MAX:
-        if (is_bool(x)) print_logic(e, x, least);
-        else print_call(e, x->op == SC_MIN ? HELPER_MIN : HELPER_MAX, expr_c_type(e, x), x);
+        if (is_bool(x))
+            print_logic(e, x, least);
+        else
+            print_call(e, x->op == SC_MIN ? HELPER_MIN : HELPER_MAX, expr_c_type(e, x), x);
         return;
     case SC_AND:
     case SC_OR:
-        if (is_bool(x)) print_logic(e, x, least);
-        else print_binary(e, x, least);
+        if (is_bool(x))
+            print_logic(e, x, least);
+        else
+            print_binary(e, x, least);
         return;
     case SC_LT:
     case SC_LE:
     case SC_EQ:
     case SC_NE:
     case SC_XOR:
-        if (is_bool(x)) print_bool_compare(e, x, least);
-        else print_binary(e, x, least);
+        if (is_bool(x))
+            print_bool_compare(e, x, least);
+        else
+            print_binary(e, x, least);
         return;
     case SC_NOT: print_not(e, x, least); return;
     case SC_COUNT: break;
@@ -373,14 +416,15 @@ static void print_index(Emit *e, const Buffer *b, const Expr *index) {
     if (e->mode == PRINT_LANE && local_is_vectors(b)) {
         const Expr *base;
         if (address_of(e, index, &base) != ADDRESS_CONTIGUOUS)
-            BUG(e->unit, "kernel %s: local %s is not accessed as whole vectors", e->kernel->name, b->name);
+            BUG(e->unit, "kernel %s: local %s is not accessed as whole vectors", e->kernel->name,
+                b->name);
         emit(e, "%s[", e->buffer_names[b->id]);
         vector_local_index(e, b, base);
         emit(e, "][%s]", e->var_names[e->lane->id]);
         return;
     }
     emit(e, "%s[", e->buffer_names[b->id]);
-    expr_print(e, index, PREC_ANY);
+    subscript_print(e, index);
     emit(e, "]");
 }
 
@@ -428,8 +472,10 @@ static void print_from_half(Emit *e, const Expr *from) {
 /* f16 and bf16 are made from f32 or, where that would round twice, from f64. */
 static void print_to_half(Emit *e, DType t, const Expr *from) {
     bool exact = is_half(from->type) || from->type == DT_F32 || dtypes[from->type].bytes < 4;
-    emit(e, "%s(", helper(e, t == DT_F16 ? HELPER_TO_F16 : HELPER_TO_BF16, exact ? DT_F32 : DT_F64, 1));
-    if (is_half(from->type)) print_from_half(e, from);
+    emit(e, "%s(",
+         helper(e, t == DT_F16 ? HELPER_TO_F16 : HELPER_TO_BF16, exact ? DT_F32 : DT_F64, 1));
+    if (is_half(from->type))
+        print_from_half(e, from);
     else {
         if (from->type != DT_F32 && from->type != DT_F64) emit(e, exact ? "(float)" : "(double)");
         expr_print(e, from, PREC_UNARY);
@@ -438,8 +484,10 @@ static void print_to_half(Emit *e, DType t, const Expr *from) {
 }
 
 static void print_cast_operand(Emit *e, const Expr *from, int least) {
-    if (is_half(from->type)) print_from_half(e, from);
-    else expr_print(e, from, least);
+    if (is_half(from->type))
+        print_from_half(e, from);
+    else
+        expr_print(e, from, least);
 }
 
 static void print_to_bool(Emit *e, const Expr *from, int least) {
@@ -463,10 +511,14 @@ static void print_cast(Emit *e, const Expr *x, int least) {
     const Expr *from = x->args[0];
     DType t = expr_c_type(e, x);
     bool four = (t == DT_I4 || t == DT_U4) && !dtype_is_float(from->type);
-    if (x->type == DT_BOOL) print_to_bool(e, from, least);
-    else if (is_half(t)) print_to_half(e, t, from);
-    else if (four) print_to_4_bits(e, t, from, least);
-    else if (is_half(from->type) && t == DT_F32) print_from_half(e, from);
+    if (x->type == DT_BOOL)
+        print_to_bool(e, from, least);
+    else if (is_half(t))
+        print_to_half(e, t, from);
+    else if (four)
+        print_to_4_bits(e, t, from, least);
+    else if (is_half(from->type) && t == DT_F32)
+        print_from_half(e, from);
     else {
         bool wrap = least > PREC_UNARY, is_int = t == DT_I32 && x->type == DT_I64;
         open_if(e, wrap);
@@ -479,14 +531,17 @@ static void print_cast(Emit *e, const Expr *x, int least) {
 /* Between integers a conversion keeps the bits; f16 and bf16 are kept as integers anyway. */
 static void print_bitcast(Emit *e, const Expr *x) {
     const Expr *from = x->args[0];
-    bool real = from->type == DT_F32 || from->type == DT_F64 || x->type == DT_F32 || x->type == DT_F64;
-    if (real) emit(e, "%s(", helper(e, HELPER_BITS, x->type, 1));
-    else emit(e, "(%s)(", c_type(x->type));
+    bool real =
+        from->type == DT_F32 || from->type == DT_F64 || x->type == DT_F32 || x->type == DT_F64;
+    if (real)
+        emit(e, "%s(", helper(e, HELPER_BITS, x->type, 1));
+    else
+        emit(e, "(%s)(", c_type(x->type));
     expr_print(e, from, PREC_ANY);
     emit(e, ")");
 }
 
-void expr_print(Emit *e, const Expr *x, int least) {
+static void print_kind(Emit *e, const Expr *x, int least) {
     switch (x->kind) {
     case EX_CONST: print_const(e, x, least); return;
     case EX_VAR: print_var(e, x, least); return;
@@ -496,4 +551,23 @@ void expr_print(Emit *e, const Expr *x, int least) {
     case EX_CAST: print_cast(e, x, least); return;
     case EX_BITCAST: print_bitcast(e, x); return;
     }
+}
+
+static bool is_sum(const Expr *x) {
+    return x->kind == EX_SCALAR && (x->op == SC_ADD || x->op == SC_SUB || x->op == SC_MUL);
+}
+
+void expr_print(Emit *e, const Expr *x, int least) {
+    bool outer = e->in_subscript;
+    e->in_subscript = outer && is_sum(x);
+    print_kind(e, x, least);
+    e->in_subscript = outer;
+}
+
+/* A sum that wrapped would be out of bounds, so nothing needs to be done about it. */
+void subscript_print(Emit *e, const Expr *index) {
+    bool outer = e->in_subscript;
+    e->in_subscript = true;
+    expr_print(e, index, PREC_ANY);
+    e->in_subscript = outer;
 }

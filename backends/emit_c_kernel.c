@@ -1,12 +1,14 @@
 /* emit_c_kernel.c - a kernel as a C function: statements, and which pointers it takes.
  *
- * A function gets a restrict pointer for each buffer that it touches, in the order in which it does.  Lanes loops become
- * vector statements where their extent is a power of two, else plain loops. */
+ * A function gets a restrict pointer for each buffer that it touches, in the order in which it
+ * does.  Lanes loops become vector statements where their extent is a power of two, else plain
+ * loops. */
 #include "emit_c_text.h"
 
 #include <string.h>
 
-/* Which LETs are needed: an index that is printed as base + lane does not need the LETs that it was built from. */
+/* Which LETs are needed: an index that is printed as base + lane does not need the LETs that it was
+ * built from. */
 
 static void demand(Emit *e, Map *seen, const Expr *x);
 
@@ -36,7 +38,8 @@ static void demand(Emit *e, Map *seen, const Expr *x) {
 
 static bool body_has_locals(const Stmt *s) {
     for (; s; s = s->next)
-        if (s->kind == ST_LOCAL || body_has_locals(s->body) || body_has_locals(s->other)) return true;
+        if (s->kind == ST_LOCAL || body_has_locals(s->body) || body_has_locals(s->other))
+            return true;
     return false;
 }
 
@@ -121,13 +124,16 @@ static void print_if(Emit *e, const Stmt *s) {
     emit_line(e, "}\n");
 }
 
-/* The lanes loop itself is not seen: its body's statements are vectors.  `alone`: it has its block for itself. */
+/* The lanes loop itself is not seen: its body's statements are vectors.  `alone`: it has its block
+ * for itself. */
 static void print_vector_loop(Emit *e, const Stmt *s, bool alone) {
     int mark = names_enter(&e->names);
     e->lane = s->var;
     e->mode = PRINT_VECTOR;
-    emit_line(e, "%s/* %lld lanes of %s */\n", alone ? "" : "{ ", (long long)s->var->lanes, s->var->name);
-    if (alone) print_block(e, s->body);
+    emit_line(e, "%s/* %lld lanes of %s */\n", alone ? "" : "{ ", (long long)s->var->lanes,
+              s->var->name);
+    if (alone)
+        print_block(e, s->body);
     else {
         print_body(e, s->body);
         emit_line(e, "}\n");
@@ -138,8 +144,10 @@ static void print_vector_loop(Emit *e, const Stmt *s, bool alone) {
 }
 
 static void print_for(Emit *e, const Stmt *s, bool alone) {
-    if (e->mode == PRINT_SCALAR && loop_is_vector(s)) print_vector_loop(e, s, alone);
-    else print_loop(e, s);
+    if (e->mode == PRINT_SCALAR && loop_is_vector(s))
+        print_vector_loop(e, s, alone);
+    else
+        print_loop(e, s);
 }
 
 static const char *scalar_type(Emit *e, const Expr *x) {
@@ -156,8 +164,10 @@ static void print_let(Emit *e, const Stmt *s) {
     const char *type = vector ? vector_type(e, repr, (int)e->lane->lanes) : scalar_type(e, x);
     const char *name = names_take(&e->names, s->var->name);
     emit_line(e, "const %s %s = ", type, name);
-    if (vector) vector_print(e, x, repr, PREC_ANY);
-    else expr_print(e, x, PREC_ANY);
+    if (vector)
+        vector_print(e, x, repr, PREC_ANY);
+    else
+        expr_print(e, x, PREC_ANY);
     emit(e, ";\n");
     e->var_names[s->var->id] = name;
 }
@@ -169,7 +179,8 @@ static void print_local(Emit *e, const Stmt *s) {
     e->buffer_names[b->id] = name;
     if (local_is_vectors(b))
         emit_line(e, "%s %s[%lld];\n", vector_type(e, b->type, b->lanes), name, count / b->lanes);
-    else emit_line(e, "LOCAL %s %s[%lld];\n", c_type(b->type), name, count);
+    else
+        emit_line(e, "LOCAL %s %s[%lld];\n", c_type(b->type), name, count);
 }
 
 static void print_element(Emit *e, const Stmt *s) {
@@ -178,11 +189,12 @@ static void print_element(Emit *e, const Stmt *s) {
     emit(e, "%s[", e->buffer_names[b->id]);
     if (e->mode == PRINT_LANE && local_is_vectors(b)) {
         if (address_of(e, s->index, &base) != ADDRESS_CONTIGUOUS)
-            BUG(e->unit, "kernel %s: local %s is not accessed as whole vectors", e->kernel->name, b->name);
+            BUG(e->unit, "kernel %s: local %s is not accessed as whole vectors", e->kernel->name,
+                b->name);
         vector_local_index(e, b, base);
         emit(e, "][%s]", e->var_names[e->lane->id]);
     } else {
-        expr_print(e, s->index, PREC_ANY);
+        subscript_print(e, s->index);
         emit(e, "]");
     }
 }
@@ -197,10 +209,13 @@ static void print_scalar_fma(Emit *e, const Stmt *s) {
     emit(e, ");\n");
 }
 
+/* Narrower ones are added as int, and the store wraps. */
+static bool may_overflow(DType t) { return dtypes[t].kind == DK_SIGNED && dtypes[t].bytes >= 4; }
+
 /* buffer[index] = buffer[index] + value for integers that may wrap */
 static void print_scalar_wrap(Emit *e, const Stmt *s) {
     DType t = s->buffer->type;
-    const char *wide = dtypes[t].bytes == 8 ? "uint64_t" : dtypes[t].bytes == 4 ? "uint32_t" : "unsigned";
+    const char *wide = dtypes[t].bytes == 8 ? "uint64_t" : "uint32_t";
     emit(e, " = (%s)((%s)", c_type(t), wide);
     print_element(e, s);
     emit(e, " + (%s)", wide);
@@ -211,8 +226,10 @@ static void print_scalar_wrap(Emit *e, const Stmt *s) {
 static void print_scalar_write(Emit *e, const Stmt *s) {
     emit_line(e, "%s", "");
     print_element(e, s);
-    if (s->kind == ST_ACC && s->fused) print_scalar_fma(e, s);
-    else if (s->kind == ST_ACC && !dtype_is_float(s->buffer->type)) print_scalar_wrap(e, s);
+    if (s->kind == ST_ACC && s->fused)
+        print_scalar_fma(e, s);
+    else if (s->kind == ST_ACC && may_overflow(s->buffer->type))
+        print_scalar_wrap(e, s);
     else {
         emit(e, s->kind == ST_ACC ? " += " : " = ");
         expr_print(e, s->value, PREC_ANY);
@@ -278,8 +295,10 @@ static void print_vector_write(Emit *e, const Stmt *s) {
 }
 
 static void print_write(Emit *e, const Stmt *s) {
-    if (e->mode == PRINT_VECTOR) print_vector_write(e, s);
-    else print_scalar_write(e, s);
+    if (e->mode == PRINT_VECTOR)
+        print_vector_write(e, s);
+    else
+        print_scalar_write(e, s);
 }
 
 static void print_block(Emit *e, const Stmt *s) {
@@ -307,7 +326,7 @@ typedef struct Param {
 typedef struct Params {
     Arena *arena;
     VEC(Param) list;
-    Map seen;                /* buffer id + 1 -> index + 1 */
+    Map seen; /* buffer id + 1 -> index + 1 */
 } Params;
 
 static void add_param(const Buffer *b, bool is_write, void *context) {
@@ -341,9 +360,12 @@ static void print_params(Emit *e, const Params *params) {
 }
 
 void comment_print(Text *out, const char *indent, const char *text) {
-    for (const char *c = text; *c; c++) {
-        if (*c == '\n') {
+    enum { WIDTH = 90 };
+    size_t column = 0;
+    for (const char *c = text; *c; c++, column++) {
+        if (*c == '\n' || (*c == ' ' && column > WIDTH)) {
             text_add(out, "\n%s", indent);
+            column = 0;
             continue;
         }
         bool plain = *c >= ' ' && *c <= '~';
@@ -379,13 +401,53 @@ static void begin_kernel(Emit *e, const Kernel *k) {
     demand_block(e, &seen, k->body);
 }
 
+/* Lines that are too long go on in the next one, after an operator or a comma. */
+
+enum { LINE_WIDTH = 100 };
+
+/* The last place to break within `width` characters, not before `from`; 0: nowhere. */
+static size_t break_of(const char *line, size_t from, size_t width) {
+    size_t best = 0;
+    for (size_t i = from + 1; i < width; i++)
+        if (line[i] == ' ' && strchr(",=+-*/%&|^?:<>", line[i - 1])) best = i;
+    return best;
+}
+
+static void add_wrapped(Text *out, const char *line, size_t n) {
+    size_t indent = strspn(line, " "), column = 0;
+    while (column + n > LINE_WIDTH && indent < LINE_WIDTH / 2) {
+        size_t at = break_of(line, column ? 0 : indent, LINE_WIDTH - column);
+        if (!at) break;
+        text_add_bytes(out, line, at);
+        column = indent + 8;
+        text_add(out, "\n%*s", (int)column, "");
+        line += at + 1;
+        n -= at + 1;
+    }
+    text_add_bytes(out, line, n);
+    text_add(out, "\n");
+}
+
+static void wrap_lines(Emit *e, size_t from) {
+    size_t n = e->out.n - from;
+    const char *line = arena_copy(e->arena, e->out.at + from, n);
+    e->out.n = from;
+    while (*line) {
+        size_t length = strcspn(line, "\n");
+        add_wrapped(&e->out, line, length);
+        line += length + 1;
+    }
+}
+
 void kernel_emit(Emit *e, int number) {
     const Kernel *k = e->program->kernels.at[number];
     int mark = names_enter(&e->names);
     begin_kernel(e, k);
     text_add(&e->out, "\n/* ");
     comment_print(&e->out, " * ", k->comment && *k->comment ? k->comment : k->name);
-    text_add(&e->out, "\n * %lld multiply-adds, %lld bytes */\n", (long long)k->macs, (long long)k->bytes);
+    text_add(&e->out, "\n * %lld multiply-adds, %lld bytes */\n", (long long)k->macs,
+             (long long)k->bytes);
+    size_t start = e->out.n;
     emit(e, "KERNEL void %s(", e->kernel_names[number]);
     Params params = params_of(e, k);
     print_params(e, &params);
@@ -394,6 +456,7 @@ void kernel_emit(Emit *e, int number) {
     print_block(e, k->body);
     e->indent = 0;
     emit(e, "}\n");
+    wrap_lines(e, start);
     names_leave(&e->names, mark);
 }
 

@@ -1,32 +1,134 @@
-/* emit_c_names.c - identifiers of the generated C: readable first, unique by a number where they clash.
+/* emit_c_names.c - identifiers of the generated C: readable first, unique by a number where they
+ * clash.
  *
- * A scope is a stack: names taken since a mark are free again after names_leave, so that loops side by side may have
- * the same variable.  Words of C and C++ and the names of the prelude are never free. */
+ * A scope is a stack: names taken since a mark are free again after names_leave, so that loops side
+ * by side may have the same variable.  Words of C and C++ and the names of the prelude are never
+ * free. */
 #include "emit_c_text.h"
 
 #include <string.h>
 
 static const char *const words[] = {
-    "alignas", "alignof", "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "case",
-    "catch", "char", "char16_t", "char32_t", "char8_t", "class", "co_await", "co_return", "co_yield",
-    "compl", "concept", "const", "const_cast", "consteval", "constexpr", "constinit", "continue",
-    "decltype", "default", "delete", "do", "double", "dynamic_cast", "else", "enum", "explicit",
-    "export", "extern", "false", "float", "for", "friend", "goto", "if", "inline", "int", "linux",
-    "long", "main", "mutable", "namespace", "new", "noexcept", "not", "not_eq", "nullptr",
-    "operator", "or", "or_eq", "private", "protected", "public", "register", "reinterpret_cast",
-    "requires", "restrict", "return", "short", "signed", "sizeof", "static", "static_assert",
-    "static_cast", "struct", "switch", "template", "this", "thread_local", "throw", "true", "try",
-    "typedef", "typeid", "typename", "typeof", "union", "unix", "unsigned", "using", "virtual",
-    "void", "volatile", "wchar_t", "while", "xor", "xor_eq",
+    "alignas",
+    "alignof",
+    "and",
+    "and_eq",
+    "asm",
+    "auto",
+    "bitand",
+    "bitor",
+    "bool",
+    "break",
+    "case",
+    "catch",
+    "char",
+    "char16_t",
+    "char32_t",
+    "char8_t",
+    "class",
+    "co_await",
+    "co_return",
+    "co_yield",
+    "compl",
+    "concept",
+    "const",
+    "const_cast",
+    "consteval",
+    "constexpr",
+    "constinit",
+    "continue",
+    "decltype",
+    "default",
+    "delete",
+    "do",
+    "double",
+    "dynamic_cast",
+    "else",
+    "enum",
+    "explicit",
+    "export",
+    "extern",
+    "false",
+    "float",
+    "for",
+    "friend",
+    "goto",
+    "if",
+    "inline",
+    "int",
+    "linux",
+    "long",
+    "main",
+    "mutable",
+    "namespace",
+    "new",
+    "noexcept",
+    "not",
+    "not_eq",
+    "nullptr",
+    "operator",
+    "or",
+    "or_eq",
+    "private",
+    "protected",
+    "public",
+    "register",
+    "reinterpret_cast",
+    "requires",
+    "restrict",
+    "return",
+    "short",
+    "signed",
+    "sizeof",
+    "static",
+    "static_assert",
+    "static_cast",
+    "struct",
+    "switch",
+    "template",
+    "this",
+    "thread_local",
+    "throw",
+    "true",
+    "try",
+    "typedef",
+    "typeid",
+    "typename",
+    "typeof",
+    "union",
+    "unix",
+    "unsigned",
+    "using",
+    "virtual",
+    "void",
+    "volatile",
+    "wchar_t",
+    "while",
+    "xor",
+    "xor_eq",
     /* of headers and of the generated file itself */
-    "memcpy", "memset", "memmove", "memcmp", "size_t",
-    "NULL", "INLINE", "KERNEL", "UNROLL", "LOCAL", "weights_hash", "errno", "abs", "div", "exp", "log",
+    "memcpy",
+    "memset",
+    "memmove",
+    "memcmp",
+    "size_t",
+    "NULL",
+    "INLINE",
+    "KERNEL",
+    "UNROLL",
+    "LOCAL",
+    "weights_hash",
+    "errno",
+    "abs",
+    "div",
+    "exp",
+    "log",
 };
 
 /* What helpers of the prelude begin with; a type follows. */
 static const char *const helper_words[] = {
-    "fma_", "sqrt_", "min_", "max_", "abs_", "div_", "rem_", "splat_", "select_", "lanes_", "bits_",
-    "from_", "to_",
+    "fma_",   "sqrt_",   "min_",   "max_",  "abs_",  "div_", "rem_",
+    "splat_", "select_", "lanes_", "bits_", "from_", "to_",
 };
 
 static size_t type_length(const char *text) {
@@ -66,8 +168,10 @@ const char *c_identifier(Arena *a, const char *text) {
     for (; *text && n < LONGEST; text++) {
         bool plain = is_letter(*text) || is_digit(*text);
         if (!n && is_digit(*text)) out[n++] = 'v';
-        if (plain) out[n++] = *text;
-        else if (n && out[n - 1] != '_') out[n++] = '_';
+        if (plain)
+            out[n++] = *text;
+        else if (n && out[n - 1] != '_')
+            out[n++] = '_';
     }
     while (n && out[n - 1] == '_') n--;
     if (!n) out[n++] = 'v';
@@ -77,8 +181,8 @@ const char *c_identifier(Arena *a, const char *text) {
 }
 
 typedef struct NameUse {
-    int active;              /* how many holders in the open scopes */
-    int next;                /* the number to try next on a clash */
+    int active; /* how many holders in the open scopes */
+    int next;   /* the number to try next on a clash */
 } NameUse;
 
 void names_begin(NameScope *s, Arena *a, Names *interned) {

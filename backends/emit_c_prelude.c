@@ -1,18 +1,30 @@
-/* emit_c_prelude.c - what stands before the kernels: checks of the compiler, macros, vector types and helpers.
+/* emit_c_prelude.c - what stands before the kernels: checks of the compiler, macros, vector types
+ * and helpers.
  *
- * Only what the kernels asked for is printed, in a fixed order.  The forms are those that gcc 12 and clang 19 both turn
- * into the one instruction that is meant: gcc takes vectors apart when it sees their lanes, so under gcc the x86
- * instructions for fma, min and max are named; everywhere else plain lane loops and bit operations do. */
+ * Only what the kernels asked for is printed, in a fixed order.  The forms are those that gcc 12
+ * and clang 19 both turn into the one instruction that is meant: gcc takes vectors apart when it
+ * sees their lanes, so under gcc the x86 instructions for fma, min and max are named; everywhere
+ * else plain lane loops and bit operations do. */
 #include "emit_c_text.h"
 
 #include <string.h>
 
 static const char *const helper_names[HELPER_COUNT] = {
-    [HELPER_FMA] = "fma_",           [HELPER_SQRT] = "sqrt_",       [HELPER_MIN] = "min_",
-    [HELPER_MAX] = "max_",           [HELPER_ABS] = "abs_",         [HELPER_DIV] = "div_",
-    [HELPER_REM] = "rem_",           [HELPER_SPLAT] = "splat_",     [HELPER_SELECT] = "select_",
-    [HELPER_LANES] = "lanes_",       [HELPER_BITS] = "bits_",       [HELPER_FROM_F16] = "from_f16_",
-    [HELPER_FROM_BF16] = "from_bf16_", [HELPER_TO_F16] = "to_f16_", [HELPER_TO_BF16] = "to_bf16_",
+    [HELPER_FMA] = "fma_",
+    [HELPER_SQRT] = "sqrt_",
+    [HELPER_MIN] = "min_",
+    [HELPER_MAX] = "max_",
+    [HELPER_ABS] = "abs_",
+    [HELPER_DIV] = "div_",
+    [HELPER_REM] = "rem_",
+    [HELPER_SPLAT] = "splat_",
+    [HELPER_SELECT] = "select_",
+    [HELPER_LANES] = "lanes_",
+    [HELPER_BITS] = "bits_",
+    [HELPER_FROM_F16] = "from_f16_",
+    [HELPER_FROM_BF16] = "from_bf16_",
+    [HELPER_TO_F16] = "to_f16_",
+    [HELPER_TO_BF16] = "to_bf16_",
     [HELPER_TYPE] = "",
 };
 
@@ -54,7 +66,8 @@ static void need_parts(Emit *e, Helper h, DType t, int lanes) {
         helper(e, HELPER_BITS, t, 1);
         helper(e, HELPER_BITS, type_unsigned(dtypes[t].bytes), 1);
     }
-    if (h == HELPER_FROM_F16 || h == HELPER_FROM_BF16 || h == HELPER_TO_F16 || h == HELPER_TO_BF16) {
+    if (h == HELPER_FROM_F16 || h == HELPER_FROM_BF16 || h == HELPER_TO_F16 ||
+        h == HELPER_TO_BF16) {
         helper(e, HELPER_BITS, DT_F32, 1);
         helper(e, HELPER_BITS, DT_U32, 1);
         if (t == DT_F64) helper(e, h, DT_F32, 1);
@@ -95,7 +108,8 @@ static void print_scalar_div(Text *out, Helper h, DType t) {
     const char *u = dtypes[t].bytes == 8 ? "uint64_t" : wide ? "uint32_t" : "unsigned";
     text_add(out, "INLINE %s %s%s(%s a, %s b) {\n    if (b == 0) return %s;\n", c, helper_names[h],
              name, c, c, h == HELPER_DIV ? "0" : "a");
-    if (is_signed && h == HELPER_DIV) text_add(out, "    if (b == -1) return (%s)(0u - (%s)a);\n", c, u);
+    if (is_signed && h == HELPER_DIV)
+        text_add(out, "    if (b == -1) return (%s)(0u - (%s)a);\n", c, u);
     if (is_signed && h == HELPER_REM) text_add(out, "    if (b == -1) return 0;\n");
     text_add(out, "    return (%s)(a %s b);\n}\n", c, h == HELPER_DIV ? "/" : "%");
 }
@@ -104,13 +118,19 @@ static void print_scalar_abs(Text *out, DType t) {
     const char *c = c_type(t), *name = dtypes[t].text;
     if (dtype_is_float(t)) {
         int bits = 8 * dtypes[t].bytes;
-        text_add(out, "INLINE %s abs_%s(%s a) { return bits_%s(bits_u%d(a) & UINT%d_C(0x7f%s)); }\n", c,
+        text_add(out,
+                 "INLINE %s abs_%s(%s a) { return bits_%s(bits_u%d(a) & UINT%d_C(0x7f%s)); }\n", c,
                  name, c, name, bits, bits, bits == 32 ? "ffffff" : "ffffffffffffff");
         return;
     }
-    const char *u = dtypes[t].bytes == 8 ? "uint64_t" : dtypes[t].bytes == 4 ? "uint32_t" : "unsigned";
-    if (dtypes[t].kind == DK_UNSIGNED) text_add(out, "INLINE %s abs_%s(%s a) { return a; }\n", c, name, c);
-    else text_add(out, "INLINE %s abs_%s(%s a) { return a < 0 ? (%s)(0u - (%s)a) : a; }\n", c, name, c, c, u);
+    const char *u = dtypes[t].bytes == 8   ? "uint64_t"
+                    : dtypes[t].bytes == 4 ? "uint32_t"
+                                           : "unsigned";
+    if (dtypes[t].kind == DK_UNSIGNED)
+        text_add(out, "INLINE %s abs_%s(%s a) { return a; }\n", c, name, c);
+    else
+        text_add(out, "INLINE %s abs_%s(%s a) { return a < 0 ? (%s)(0u - (%s)a) : a; }\n", c, name,
+                 c, c, u);
 }
 
 static void print_bits(Text *out, DType t) {
@@ -118,12 +138,15 @@ static void print_bits(Text *out, DType t) {
     bool from_float = !dtype_is_float(t);
     const char *from = dtypes[t].bytes == 4 ? (from_float ? "float" : "uint32_t")
                                             : (from_float ? "double" : "uint64_t");
-    text_add(out, "INLINE %s bits_%s(%s a) {\n    %s r;\n    memcpy(&r, &a, sizeof r);\n    return r;\n}\n",
-             c, dtypes[t].text, from, c);
+    text_add(
+        out,
+        "INLINE %s bits_%s(%s a) {\n    %s r;\n    memcpy(&r, &a, sizeof r);\n    return r;\n}\n",
+        c, dtypes[t].text, from, c);
 }
 
 static void print_sqrt_f64(Text *out) {
-    text_add(out, "%s",
+    text_add(
+        out, "%s",
         "INLINE double sqrt_f64(double a) {\n"
         "#if defined(__SSE2__)\n"
         "    return _mm_cvtsd_f64(_mm_sqrt_sd(_mm_setzero_pd(), _mm_set_sd(a)));\n"
@@ -159,7 +182,8 @@ static void print_sqrt_f64(Text *out) {
 }
 
 static void print_sqrt_f32(Text *out) {
-    text_add(out, "%s",
+    text_add(
+        out, "%s",
         "INLINE float sqrt_f32(float a) {\n"
         "#if defined(__SSE2__)\n"
         "    return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(a)));\n"
@@ -173,7 +197,8 @@ static void print_sqrt_f32(Text *out) {
 }
 
 static void print_from_half(Text *out) {
-    text_add(out, "%s",
+    text_add(
+        out, "%s",
         "INLINE float from_f16_f32(uint16_t h) {\n"
         "    uint32_t sign = (uint32_t)(h & 0x8000) << 16, bits = (uint32_t)(h & 0x7fff) << 13;\n"
         "    if (bits >= 0x0f800000) return bits_f32(sign | (bits + 0x70000000)); /* inf, NaN */\n"
@@ -183,35 +208,38 @@ static void print_from_half(Text *out) {
 
 static void print_to_f16(Text *out) {
     text_add(out, "%s",
-        "INLINE uint16_t to_f16_f32(float f) { /* to nearest, ties to even */\n"
-        "    uint32_t bits = bits_u32(f), sign = bits >> 16 & 0x8000;\n"
-        "    bits &= 0x7fffffff;\n"
-        "    if (bits > 0x7f800000) return (uint16_t)(sign | 0x7e00);\n"
-        "    if (bits >= 0x477ff000) return (uint16_t)(sign | 0x7c00);\n"
-        "    if (bits < 0x38800000) return (uint16_t)(sign | (bits_u32(bits_f32(bits) + 0.5f) - 0x3f000000));\n"
-        "    return (uint16_t)(sign | (bits + 0xfff + (bits >> 13 & 1) - 0x38000000) >> 13);\n"
-        "}\n");
+             "INLINE uint16_t to_f16_f32(float f) { /* to nearest, ties to even */\n"
+             "    uint32_t bits = bits_u32(f), sign = bits >> 16 & 0x8000;\n"
+             "    bits &= 0x7fffffff;\n"
+             "    if (bits > 0x7f800000) return (uint16_t)(sign | 0x7e00);\n"
+             "    if (bits >= 0x477ff000) return (uint16_t)(sign | 0x7c00);\n"
+             "    if (bits < 0x38800000) return (uint16_t)(sign | (bits_u32(bits_f32(bits) + 0.5f) "
+             "- 0x3f000000));\n"
+             "    return (uint16_t)(sign | (bits + 0xfff + (bits >> 13 & 1) - 0x38000000) >> 13);\n"
+             "}\n");
 }
 
 static void print_to_bf16(Text *out) {
     text_add(out, "%s",
-        "INLINE uint16_t to_bf16_f32(float f) { /* to nearest, ties to even */\n"
-        "    uint32_t bits = bits_u32(f);\n"
-        "    if ((bits & 0x7fffffff) > 0x7f800000) return (uint16_t)(bits >> 16 | 0x40);\n"
-        "    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);\n"
-        "}\n");
+             "INLINE uint16_t to_bf16_f32(float f) { /* to nearest, ties to even */\n"
+             "    uint32_t bits = bits_u32(f);\n"
+             "    if ((bits & 0x7fffffff) > 0x7f800000) return (uint16_t)(bits >> 16 | 0x40);\n"
+             "    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);\n"
+             "}\n");
 }
 
-/* By way of an f32 whose last bit is set when anything was lost, so that nothing is rounded twice. */
+/* By way of an f32 whose last bit is set when anything was lost, so that nothing is rounded twice.
+ */
 static void print_to_half_f64(Text *out, const char *half) {
     text_add(out,
-        "INLINE uint16_t to_%s_f64(double d) {\n"
-        "    float f = (float)d;\n"
-        "    double back = f, rest = d < 0 ? d - back : back - d;\n"
-        "    uint32_t bits = bits_u32(f);\n"
-        "    if (back != d && d == d) bits = (rest > 0 ? bits - 1 : bits) | 1;\n"
-        "    return to_%s_f32(bits_f32(bits));\n"
-        "}\n", half, half);
+             "INLINE uint16_t to_%s_f64(double d) {\n"
+             "    float f = (float)d;\n"
+             "    double back = f, rest = d < 0 ? d - back : back - d;\n"
+             "    uint32_t bits = bits_u32(f);\n"
+             "    if (back != d && d == d) bits = (rest > 0 ? bits - 1 : bits) | 1;\n"
+             "    return to_%s_f32(bits_f32(bits));\n"
+             "}\n",
+             half, half);
 }
 
 static void print_scalar_fma(Text *out, DType t) {
@@ -224,8 +252,10 @@ static void print_scalar_helper(Text *out, Helper h, DType t) {
     switch (h) {
     case HELPER_FMA: print_scalar_fma(out, t); return;
     case HELPER_SQRT:
-        if (t == DT_F32) print_sqrt_f32(out);
-        else print_sqrt_f64(out);
+        if (t == DT_F32)
+            print_sqrt_f32(out);
+        else
+            print_sqrt_f64(out);
         return;
     case HELPER_MIN:
     case HELPER_MAX: print_scalar_minmax(out, h, t); return;
@@ -235,15 +265,21 @@ static void print_scalar_helper(Text *out, Helper h, DType t) {
     case HELPER_BITS: print_bits(out, t); return;
     case HELPER_FROM_F16: print_from_half(out); return;
     case HELPER_FROM_BF16:
-        text_add(out, "INLINE float from_bf16_f32(uint16_t h) { return bits_f32((uint32_t)h << 16); }\n");
+        text_add(
+            out,
+            "INLINE float from_bf16_f32(uint16_t h) { return bits_f32((uint32_t)h << 16); }\n");
         return;
     case HELPER_TO_F16:
-        if (t == DT_F32) print_to_f16(out);
-        else print_to_half_f64(out, "f16");
+        if (t == DT_F32)
+            print_to_f16(out);
+        else
+            print_to_half_f64(out, "f16");
         return;
     case HELPER_TO_BF16:
-        if (t == DT_F32) print_to_bf16(out);
-        else print_to_half_f64(out, "bf16");
+        if (t == DT_F32)
+            print_to_bf16(out);
+        else
+            print_to_half_f64(out, "bf16");
         return;
     case HELPER_SPLAT:
     case HELPER_SELECT:
@@ -258,13 +294,13 @@ static void print_scalar_helper(Text *out, Helper h, DType t) {
 typedef struct Vector {
     const char *v, *mask, *bits, *c, *text;
     DType t;
-    int lanes, size;         /* bytes */
+    int lanes, size; /* bytes */
 } Vector;
 
 static void print_type(Text *out, const Vector *v) {
     int align = dtypes[v->t].bytes;
-    text_add(out, "typedef %s %s __attribute__((vector_size(%d), aligned(%d), may_alias));\n", v->c, v->v,
-             v->size, align);
+    text_add(out, "typedef %s %s __attribute__((vector_size(%d), aligned(%d), may_alias));\n", v->c,
+             v->v, v->size, align);
 }
 
 static void print_splat(Text *out, const Vector *v) {
@@ -273,14 +309,19 @@ static void print_splat(Text *out, const Vector *v) {
         text_add(out, "    const %s zero = {0};\n    return s %s zero;\n}\n", v->v,
                  dtype_is_float(v->t) ? "-" : "+");
     else
-        text_add(out, "    %s r = {0};\n    for (int i = 0; i < %d; i++) r[i] = s;\n    return r;\n}\n", v->v,
-                 v->lanes);
+        text_add(out,
+                 "    %s r = {0};\n    for (int i = 0; i < %d; i++) r[i] = s;\n    return r;\n}\n",
+                 v->v, v->lanes);
 }
 
 /* The x86 instruction of that name under gcc; false: there is none of this width. */
-static bool print_named(Text *out, const Vector *v, const char *name, const char *args, bool is_fma) {
+static bool print_named(Text *out, const Vector *v, const char *name, const char *args,
+                        bool is_fma) {
     if (v->size < 16 || v->size > 64 || !dtype_is_float(v->t)) return false;
-    const char *guard = v->size == 64 ? "__AVX512F__" : is_fma ? "__FMA__" : v->size == 32 ? "__AVX__" : "__SSE2__";
+    const char *guard = v->size == 64   ? "__AVX512F__"
+                        : is_fma        ? "__FMA__"
+                        : v->size == 32 ? "__AVX__"
+                                        : "__SSE2__";
     int bits = 8 * v->size;
     const char *width = bits == 128 ? "" : bits == 256 ? "256" : "512";
     text_add(out, "#if defined(%s) && !defined(__clang__)\n", guard);
@@ -302,7 +343,9 @@ static void print_vector_minmax(Text *out, Helper h, const Vector *v) {
 static void print_vector_fma(Text *out, const Vector *v) {
     text_add(out, "INLINE %s fma_%s(%s a, %s b, %s c) {\n", v->v, v->v, v->v, v->v, v->v);
     bool named = print_named(out, v, "fmadd", "abc", true);
-    text_add(out, "    %s r = c;\n    for (int i = 0; i < %d; i++) r[i] = __builtin_fma%s(a[i], b[i], c[i]);\n",
+    text_add(out,
+             "    %s r = c;\n    for (int i = 0; i < %d; i++) r[i] = __builtin_fma%s(a[i], b[i], "
+             "c[i]);\n",
              v->v, v->lanes, v->t == DT_F32 ? "f" : "");
     text_add(out, "    return r;\n%s}\n", named ? "#endif\n" : "");
 }
@@ -310,8 +353,8 @@ static void print_vector_fma(Text *out, const Vector *v) {
 static void print_vector_sqrt(Text *out, const Vector *v) {
     text_add(out, "INLINE %s sqrt_%s(%s a) {\n", v->v, v->v, v->v);
     bool named = print_named(out, v, "sqrt", "a", false);
-    text_add(out, "    for (int i = 0; i < %d; i++) a[i] = sqrt_%s(a[i]);\n    return a;\n%s}\n", v->lanes,
-             v->text, named ? "#endif\n" : "");
+    text_add(out, "    for (int i = 0; i < %d; i++) a[i] = sqrt_%s(a[i]);\n    return a;\n%s}\n",
+             v->lanes, v->text, named ? "#endif\n" : "");
 }
 
 static void print_vector_select(Text *out, const Vector *v) {
@@ -322,11 +365,15 @@ static void print_vector_select(Text *out, const Vector *v) {
 static void print_vector_abs(Text *out, const Vector *v) {
     text_add(out, "INLINE %s abs_%s(%s a) {\n", v->v, v->v, v->v);
     if (dtype_is_float(v->t))
-        text_add(out, "    return (%s)((%s)a & INT%d_MAX);\n}\n", v->v, v->mask, 8 * dtypes[v->t].bytes);
-    else if (dtypes[v->t].kind == DK_UNSIGNED) text_add(out, "    return a;\n}\n");
+        text_add(out, "    return (%s)((%s)a & INT%d_MAX);\n}\n", v->v, v->mask,
+                 8 * dtypes[v->t].bytes);
+    else if (dtypes[v->t].kind == DK_UNSIGNED)
+        text_add(out, "    return a;\n}\n");
     else
-        text_add(out, "    const %s zero = {0};\n    return select_%s((%s)(a < zero), (%s)(-(%s)a), a);\n}\n",
-                 v->v, v->v, v->mask, v->v, v->bits);
+        text_add(
+            out,
+            "    const %s zero = {0};\n    return select_%s((%s)(a < zero), (%s)(-(%s)a), a);\n}\n",
+            v->v, v->v, v->mask, v->v, v->bits);
 }
 
 static void print_vector_lanes(Text *out, const Vector *v) {
@@ -386,11 +433,13 @@ static void print_scalars_up(const Emit *e, Text *out, Helper h) {
 
 /* Each after what it calls. */
 static void print_helpers(Emit *e, Text *out) {
-    static const Helper scalars[] = {HELPER_BITS, HELPER_ABS, HELPER_FMA, HELPER_SQRT, HELPER_MIN,
-                                     HELPER_MAX,  HELPER_DIV, HELPER_REM};
-    static const Helper halves[] = {HELPER_FROM_F16, HELPER_FROM_BF16, HELPER_TO_F16, HELPER_TO_BF16};
-    static const Helper vectors[] = {HELPER_TYPE, HELPER_LANES, HELPER_SPLAT, HELPER_SELECT, HELPER_ABS,
-                                     HELPER_FMA,  HELPER_SQRT,  HELPER_MIN,   HELPER_MAX};
+    static const Helper scalars[] = {HELPER_BITS, HELPER_ABS, HELPER_FMA, HELPER_SQRT,
+                                     HELPER_MIN,  HELPER_MAX, HELPER_DIV, HELPER_REM};
+    static const Helper halves[] = {HELPER_FROM_F16, HELPER_FROM_BF16, HELPER_TO_F16,
+                                    HELPER_TO_BF16};
+    static const Helper vectors[] = {HELPER_TYPE,   HELPER_LANES, HELPER_SPLAT,
+                                     HELPER_SELECT, HELPER_ABS,   HELPER_FMA,
+                                     HELPER_SQRT,   HELPER_MIN,   HELPER_MAX};
     for (size_t i = 0; i < sizeof scalars / sizeof *scalars; i++) print_scalars(e, out, scalars[i]);
     for (size_t i = 0; i < sizeof halves / sizeof *halves; i++) print_scalars_up(e, out, halves[i]);
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) print_vectors(e, out, vectors[i]);
@@ -400,8 +449,9 @@ static bool uses_x86(const Emit *e) {
     for (int t = 1; t < DT_COUNT; t++)
         for (int log = 0; log <= MAX_LANES_LOG; log++) {
             if (needed(e, HELPER_SQRT, (DType)t, log)) return true;
-            if (log && (needed(e, HELPER_FMA, (DType)t, log) || needed(e, HELPER_MIN, (DType)t, log) ||
-                        needed(e, HELPER_MAX, (DType)t, log)))
+            if (log &&
+                (needed(e, HELPER_FMA, (DType)t, log) || needed(e, HELPER_MIN, (DType)t, log) ||
+                 needed(e, HELPER_MAX, (DType)t, log)))
                 return true;
         }
     return false;
@@ -416,47 +466,58 @@ static bool uses_fma(const Emit *e) {
 
 static void print_target(const Emit *e, Text *out) {
     const char *features = e->program->target->gcc_target;
-    text_add(out, "\n/* The instructions that the plan is made for, and a * b + c rounded twice unless fma is written. */\n");
+    text_add(out, "\n/* The instructions that the plan is made for, and a * b + c rounded twice "
+                  "unless fma is written. */\n");
     text_add(out, "#if defined(__clang__)\n#pragma clang fp contract(off)\n");
     if (features)
-        text_add(out, "#if defined(__x86_64__)\n#pragma clang attribute push(__attribute__((target(\"%s\"))), "
-                      "apply_to = function)\n#endif\n", features);
+        text_add(out,
+                 "#if defined(__x86_64__)\n#pragma clang attribute "
+                 "push(__attribute__((target(\"%s\"))), "
+                 "apply_to = function)\n#endif\n",
+                 features);
     text_add(out, "#else\n#pragma GCC push_options\n");
-    if (features) text_add(out, "#if defined(__x86_64__)\n#pragma GCC target(\"%s\")\n#endif\n", features);
+    if (features)
+        text_add(out, "#if defined(__x86_64__)\n#pragma GCC target(\"%s\")\n#endif\n", features);
     text_add(out, "#pragma GCC optimize(\"fp-contract=off\")\n#endif\n");
     if (!uses_fma(e)) return;
     if (features) text_add(out, "#if !defined(__x86_64__)\n");
-    text_add(out, "#if !defined(__FMA__) && !defined(__ARM_FEATURE_FMA) && !defined(__FP_FAST_FMAF)\n"
-                  "#error \"this plan needs a fused multiply-add: compile with an -march that has it, or make the "
-                  "file with --target=baseline\"\n#endif\n");
+    text_add(out,
+             "#if !defined(__FMA__) && !defined(__ARM_FEATURE_FMA) && !defined(__FP_FAST_FMAF)\n"
+             "#error \"this plan needs a fused multiply-add: compile with an -march that has it, "
+             "or make the "
+             "file with --target=baseline\"\n#endif\n");
     if (features) text_add(out, "#endif\n");
 }
 
 static void print_macros(Text *out) {
     text_add(out, "%s",
-        "\n#if defined(__cplusplus)\n#define restrict __restrict\n#endif\n"
-        "#if defined(__clang__)\n#define UNROLL _Pragma(\"clang loop unroll(full)\")\n"
-        "#else\n#define UNROLL _Pragma(\"GCC unroll 64\")\n#endif\n"
-        "#define INLINE static inline __attribute__((always_inline, unused))\n"
-        "#define KERNEL static __attribute__((noinline))\n"
-        "#define LOCAL __attribute__((aligned(64)))\n"
-        "/* vectors never cross a call, so it does not matter how they would be passed */\n"
-        "#pragma GCC diagnostic ignored \"-Wpsabi\"\n\n");
+             "\n#if defined(__cplusplus)\n#define restrict __restrict\n#endif\n"
+             "#if defined(__clang__)\n#define UNROLL _Pragma(\"clang loop unroll(full)\")\n"
+             "#else\n#define UNROLL _Pragma(\"GCC unroll 64\")\n#endif\n"
+             "#define INLINE static inline __attribute__((always_inline, unused))\n"
+             "#define KERNEL static __attribute__((noinline))\n"
+             "#define LOCAL __attribute__((aligned(64)))\n"
+             "/* vectors never cross a call, so it does not matter how they would be passed */\n"
+             "#pragma GCC diagnostic ignored \"-Wpsabi\"\n\n");
 }
 
 static void print_checks(Text *out) {
     text_add(out, "%s",
-        "#if !defined(__GNUC__)\n#error \"needs the vector extensions of GNU C: gcc or clang\"\n#endif\n"
-        "#if defined(__FAST_MATH__)\n#error \"compile without -ffast-math: results would not be those of the model\"\n#endif\n"
-        "#if __FLT_EVAL_METHOD__ == 1 || __FLT_EVAL_METHOD__ == 2\n"
-        "#error \"float must be computed in float: compile with -mfpmath=sse or for a 64-bit target\"\n#endif\n");
+             "#if !defined(__GNUC__)\n#error \"needs the vector extensions of GNU C: gcc or "
+             "clang\"\n#endif\n"
+             "#if defined(__FAST_MATH__)\n#error \"compile without -ffast-math: results would not "
+             "be those of the model\"\n#endif\n"
+             "#if __FLT_EVAL_METHOD__ == 1 || __FLT_EVAL_METHOD__ == 2\n"
+             "#error \"float must be computed in float: compile with -mfpmath=sse or for a 64-bit "
+             "target\"\n#endif\n");
 }
 
 void prelude_print(Emit *e, Text *out) {
     print_checks(out);
     text_add(out, "\n#include <string.h>\n");
     if (uses_x86(e))
-        text_add(out, "#if defined(__x86_64__) || defined(__SSE2__)\n#include <immintrin.h>\n#endif\n");
+        text_add(out,
+                 "#if defined(__x86_64__) || defined(__SSE2__)\n#include <immintrin.h>\n#endif\n");
     print_target(e, out);
     print_macros(out);
     print_helpers(e, out);

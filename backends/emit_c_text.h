@@ -1,8 +1,9 @@
 /* emit_c_text.h - inside the C backend: what its files share.
  *
- * Kernels are printed first; they ask for helpers (vector types, fma, select ...), and the prelude then holds just
- * those.  Expressions are printed in one of three ways: SCALAR, plain C; VECTOR, inside a lanes loop, whole vectors; LANE,
- * inside a lanes loop but one lane at a time, for what has no vector form. */
+ * Kernels are printed first; they ask for helpers (vector types, fma, select ...), and the prelude
+ * then holds just those.  Expressions are printed in one of three ways: SCALAR, plain C; VECTOR,
+ * inside a lanes loop, whole vectors; LANE, inside a lanes loop but one lane at a time, for what
+ * has no vector form. */
 #ifndef SONOC_EMIT_C_TEXT_H
 #define SONOC_EMIT_C_TEXT_H
 
@@ -17,7 +18,7 @@ typedef struct NameTaken {
 typedef struct NameScope {
     Arena *arena;
     Names *interned;
-    Map uses;                /* interned name -> NameUse */
+    Map uses; /* interned name -> NameUse */
     VEC(NameTaken) taken;
 } NameScope;
 
@@ -28,9 +29,23 @@ void names_leave(NameScope *s, int mark);
 
 /* What the prelude can hold. */
 typedef enum Helper {
-    HELPER_FMA, HELPER_SQRT, HELPER_MIN, HELPER_MAX, HELPER_ABS, HELPER_DIV, HELPER_REM,
-    HELPER_SPLAT, HELPER_SELECT, HELPER_LANES, HELPER_BITS, HELPER_FROM_F16, HELPER_FROM_BF16,
-    HELPER_TO_F16, HELPER_TO_BF16, HELPER_TYPE, HELPER_COUNT
+    HELPER_FMA,
+    HELPER_SQRT,
+    HELPER_MIN,
+    HELPER_MAX,
+    HELPER_ABS,
+    HELPER_DIV,
+    HELPER_REM,
+    HELPER_SPLAT,
+    HELPER_SELECT,
+    HELPER_LANES,
+    HELPER_BITS,
+    HELPER_FROM_F16,
+    HELPER_FROM_BF16,
+    HELPER_TO_F16,
+    HELPER_TO_BF16,
+    HELPER_TYPE,
+    HELPER_COUNT
 } Helper;
 
 enum { MAX_LANES_LOG = 5, MAX_LANES = 1 << MAX_LANES_LOG };
@@ -42,30 +57,31 @@ typedef struct Emit {
     const EmitOptions *options;
     Unit *unit;
     Arena *arena;
-    Text out;                                     /* the kernels */
+    Text out; /* the kernels */
     bool needs[HELPER_COUNT][DT_COUNT][MAX_LANES_LOG + 1];
-    NameScope names;                              /* kernels and constants, then those of one kernel */
-    const char **buffer_names;                    /* by buffer id, in the kernel or (arrays) the file */
-    bool *written;                                /* by buffer id, in the kernel */
-    bool *used;                                   /* by buffer id: some kernel or port has it */
-    int64_t *weight_offsets;                      /* by buffer id, of constants */
+    NameScope names;           /* kernels and constants, then those of one kernel */
+    const char **buffer_names; /* by buffer id, in the kernel or (arrays) the file */
+    bool *written;             /* by buffer id, in the kernel */
+    bool *used;                /* by buffer id: some kernel or port has it */
+    int64_t *weight_offsets;   /* by buffer id, of constants */
     int64_t weight_bytes;
     WeightsForm form;
-    uint64_t image_hash;                          /* of the weights file */
-    const char **array_names;                     /* by buffer id: constants in the form of arrays */
-    const char **places;                          /* by buffer id: inputs and outputs of the function that runs all */
+    uint64_t image_hash;      /* of the weights file */
+    const char **array_names; /* by buffer id: constants in the form of arrays */
+    const char **places;      /* by buffer id: inputs and outputs of the function that runs all */
     const char **kernel_names, **input_names, **output_names;
     int indent;
     /* of the kernel being printed */
     const Kernel *kernel;
     Builder *builder;
-    const char **var_names;                       /* by var id; NULL: not declared */
-    bool *demanded;                               /* by var id: a LET that is printed */
-    signed char *let_is_int;                      /* by var id: 0 not asked yet, 1 yes, -1 no */
-    signed char *let_mask_bytes;                  /* by var id, bool LETs: 0 not asked yet */
+    const char **var_names;      /* by var id; NULL: not declared */
+    bool *demanded;              /* by var id: a LET that is printed */
+    signed char *let_is_int;     /* by var id: 0 not asked yet, 1 yes, -1 no */
+    signed char *let_mask_bytes; /* by var id, bool LETs: 0 not asked yet */
     PrintMode mode;
-    const Var *lane;                              /* the lanes loop that we are in, printed as vectors */
-    Map lanewise;                                 /* expression -> name of a vector made lane by lane */
+    bool in_subscript; /* what wraps there is out of bounds anyway */
+    const Var *lane;   /* the lanes loop that we are in, printed as vectors */
+    Map lanewise;      /* expression -> name of a vector made lane by lane */
 } Emit;
 
 /* "fma_f32x8", marked as needed; lanes 1: "fma_f32" */
@@ -77,12 +93,25 @@ DType type_signed(int bytes);
 DType type_unsigned(int bytes);
 
 /* Scalar expressions (emit_c_expr.c): precedences of C, loosest first. */
-enum { PREC_ANY, PREC_COND, PREC_OR, PREC_AND, PREC_EQUAL, PREC_ORDER, PREC_SHIFT, PREC_ADD, PREC_MUL, PREC_UNARY };
+enum {
+    PREC_ANY,
+    PREC_COND,
+    PREC_OR,
+    PREC_AND,
+    PREC_EQUAL,
+    PREC_ORDER,
+    PREC_SHIFT,
+    PREC_ADD,
+    PREC_MUL,
+    PREC_UNARY
+};
 void expr_print(Emit *e, const Expr *x, int least);
-bool expr_is_int(Emit *e, const Expr *x);         /* an i64 that is computed in C's int */
-bool expr_wraps(const Expr *x);                   /* integer arithmetic that may leave the type */
-bool divisor_is_safe(const Expr *x);              /* DIV, REM: never by 0, never the smallest by -1 */
-DType expr_c_type(Emit *e, const Expr *x);        /* as expr_print gives it: i32 for an i64 that is an int */
+void subscript_print(Emit *e, const Expr *index);
+bool expr_is_int(Emit *e, const Expr *x); /* an i64 that is computed in C's int */
+bool expr_wraps(const Expr *x);           /* integer arithmetic that may leave the type */
+bool divisor_is_safe(const Expr *x);      /* DIV, REM: never by 0, never the smallest by -1 */
+DType expr_c_type(Emit *e,
+                  const Expr *x); /* as expr_print gives it: i32 for an i64 that is an int */
 void float_print(Text *out, DType t, double value);
 void emit(Emit *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void emit_line(Emit *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -90,10 +119,12 @@ void emit_line(Emit *e, const char *format, ...) __attribute__((format(printf, 2
 /* Vectors (emit_c_vector.c). */
 typedef enum AddressKind { ADDRESS_UNIFORM, ADDRESS_CONTIGUOUS, ADDRESS_SCATTERED } AddressKind;
 AddressKind address_of(Emit *e, const Expr *index, const Expr **base);
-DType vector_repr(Emit *e, const Expr *x);                /* the element type that stands for x in a vector */
+DType vector_repr(Emit *e, const Expr *x); /* the element type that stands for x in a vector */
 void vector_print(Emit *e, const Expr *x, DType repr, int least);
-void vector_prepare(Emit *e, const Expr *x);      /* prints what x needs before the statement that uses it */
-void vector_place_print(Emit *e, const Buffer *b, const Expr *base);   /* the vector at b + base, as an lvalue */
+void vector_prepare(Emit *e,
+                    const Expr *x); /* prints what x needs before the statement that uses it */
+void vector_place_print(Emit *e, const Buffer *b,
+                        const Expr *base); /* the vector at b + base, as an lvalue */
 void vector_local_index(Emit *e, const Buffer *b, const Expr *base);
 bool lanes_are_vectors(int64_t lanes);
 static inline bool local_is_vectors(const Buffer *b) {
@@ -102,14 +133,16 @@ static inline bool local_is_vectors(const Buffer *b) {
 
 /* Kernels (emit_c_kernel.c). */
 void kernel_emit(Emit *e, int number);
-void kernel_call(Emit *e, int number);            /* the call, as a line of the function that runs all */
+void kernel_call(Emit *e, int number); /* the call, as a line of the function that runs all */
 void comment_print(Text *out, const char *indent, const char *text);
-const char *quoted(Arena *a, const char *text);   /* as a C string */
-const char *buffer_place(Emit *e, const Buffer *b);   /* in the function that runs all: where it lies, as text */
+const char *quoted(Arena *a, const char *text); /* as a C string */
+const char *
+buffer_place(Emit *e, const Buffer *b); /* in the function that runs all: where it lies, as text */
 
 /* Constants (emit_c_data.c). */
 void weights_layout(Emit *e);
-void weights_source(Emit *e, Text *out);          /* declares or defines them in the .c */
-void weights_file(Emit *e, Text *out);            /* the file or object beside the source; nothing in other forms */
+void weights_source(Emit *e, Text *out); /* declares or defines them in the .c */
+void weights_file(Emit *e,
+                  Text *out); /* the file or object beside the source; nothing in other forms */
 
 #endif

@@ -1,8 +1,9 @@
 /* emit_c_vector.c - expressions inside a lanes loop as GNU C vectors.
  *
- * What depends on the lane is a vector, what does not stays a scalar and is spread where a vector is needed.  A bool is
- * a mask, 0 or -1 in signed integers as wide as what it was compared from.  What has no vector form (scattered loads,
- * integer division, guarded loads) is made lane by lane before the statement that needs it. */
+ * What depends on the lane is a vector, what does not stays a scalar and is spread where a vector
+ * is needed.  A bool is a mask, 0 or -1 in signed integers as wide as what it was compared from.
+ * What has no vector form (scattered loads, integer division, guarded loads) is made lane by lane
+ * before the statement that needs it. */
 #include "emit_c_text.h"
 
 #include <string.h>
@@ -146,8 +147,9 @@ static void make_lane_by_lane(Emit *e, const Expr *x) {
     const char *type = vector_type(e, vector_repr(e, x), lane_count(e));
     int mark = names_enter(&e->names);
     const char *l = names_take(&e->names, e->lane->name);
-    emit_line(e, "%s %s;\n", type, name);
-    emit_line(e, "UNROLL for (int %s = 0; %s < %d; %s++) %s[%s] = ", l, l, lane_count(e), l, name, l);
+    emit_line(e, "%s %s = {0};\n", type, name);
+    emit_line(e, "UNROLL for (int %s = 0; %s < %d; %s++) %s[%s] = ", l, l, lane_count(e), l, name,
+              l);
     if (x->type == DT_BOOL) emit(e, "-");
     e->var_names[e->lane->id] = l;
     e->mode = PRINT_LANE;
@@ -171,10 +173,16 @@ void vector_prepare(Emit *e, const Expr *x) {
 /* Printing. */
 
 static const char *type_here(Emit *e, DType repr) { return vector_type(e, repr, lane_count(e)); }
-static const char *helper_here(Emit *e, Helper h, DType repr) { return helper(e, h, repr, lane_count(e)); }
+static const char *helper_here(Emit *e, Helper h, DType repr) {
+    return helper(e, h, repr, lane_count(e));
+}
 
-static void open_if(Emit *e, bool wrap) { if (wrap) emit(e, "("); }
-static void close_if(Emit *e, bool wrap) { if (wrap) emit(e, ")"); }
+static void open_if(Emit *e, bool wrap) {
+    if (wrap) emit(e, "(");
+}
+static void close_if(Emit *e, bool wrap) {
+    if (wrap) emit(e, ")");
+}
 
 static void print_splat(Emit *e, const Expr *x, DType repr) {
     emit(e, "%s(", helper_here(e, HELPER_SPLAT, repr));
@@ -189,14 +197,16 @@ static bool spreads(DType repr) {
 }
 
 static void print_operand(Emit *e, const Expr *x, DType repr, int least) {
-    if (x->vector || !spreads(repr) || x->type == DT_BOOL) vector_print(e, x, repr, least);
-    else expr_print(e, x, least);
+    if (x->vector || !spreads(repr) || x->type == DT_BOOL)
+        vector_print(e, x, repr, least);
+    else
+        expr_print(e, x, least);
 }
 
 static const char *operator_text(ScalarOp op) {
     static const char *const texts[SC_COUNT] = {
-        [SC_ADD] = "+", [SC_SUB] = "-", [SC_MUL] = "*", [SC_DIV] = "/", [SC_LT] = "<",
-        [SC_LE] = "<=", [SC_EQ] = "==", [SC_NE] = "!=", [SC_AND] = "&", [SC_OR] = "|",
+        [SC_ADD] = "+", [SC_SUB] = "-",  [SC_MUL] = "*",  [SC_DIV] = "/", [SC_LT] = "<",
+        [SC_LE] = "<=", [SC_EQ] = "==",  [SC_NE] = "!=",  [SC_AND] = "&", [SC_OR] = "|",
         [SC_XOR] = "^", [SC_SHL] = "<<", [SC_SHR] = ">>",
     };
     return texts[op];
@@ -230,8 +240,10 @@ static void print_wrapping(Emit *e, const Expr *x, DType repr) {
 }
 
 static void print_arithmetic(Emit *e, const Expr *x, DType repr, int least) {
-    if (dtypes[repr].kind == DK_SIGNED && expr_wraps(x)) print_wrapping(e, x, repr);
-    else print_infix(e, x, repr, least);
+    if (dtypes[repr].kind == DK_SIGNED && expr_wraps(x))
+        print_wrapping(e, x, repr);
+    else
+        print_infix(e, x, repr, least);
 }
 
 static void print_prefix(Emit *e, const Expr *x, const char *text, DType repr) {
@@ -286,8 +298,10 @@ static void print_scalar(Emit *e, const Expr *x, DType repr, int least) {
     case SC_XOR: print_infix(e, x, repr, least); return;
     case SC_NOT: print_prefix(e, x, "~", repr); return;
     case SC_NEG:
-        if (dtypes[repr].kind == DK_SIGNED && expr_wraps(x)) print_wrapping(e, x, repr);
-        else print_prefix(e, x, "-", repr);
+        if (dtypes[repr].kind == DK_SIGNED && expr_wraps(x))
+            print_wrapping(e, x, repr);
+        else
+            print_prefix(e, x, "-", repr);
         return;
     case SC_ABS: print_call(e, x, HELPER_ABS, repr); return;
     case SC_FMA: print_call(e, x, HELPER_FMA, repr); return;
@@ -295,8 +309,10 @@ static void print_scalar(Emit *e, const Expr *x, DType repr, int least) {
     case SC_MIN:
     case SC_MAX:
         /* of masks: all bits of the smaller truth value are those of & */
-        if (!boolean) print_call(e, x, x->op == SC_MIN ? HELPER_MIN : HELPER_MAX, repr);
-        else print_call(e, x, x->op == SC_MIN ? HELPER_MAX : HELPER_MIN, repr);
+        if (!boolean)
+            print_call(e, x, x->op == SC_MIN ? HELPER_MIN : HELPER_MAX, repr);
+        else
+            print_call(e, x, x->op == SC_MIN ? HELPER_MAX : HELPER_MIN, repr);
         return;
     case SC_LT:
     case SC_LE:
@@ -309,7 +325,7 @@ static void print_scalar(Emit *e, const Expr *x, DType repr, int least) {
 }
 
 void vector_local_index(Emit *e, const Buffer *b, const Expr *base) {
-    expr_print(e, ex_div(e->builder, base, ex_index(e->builder, b->lanes)), PREC_ANY);
+    subscript_print(e, ex_div(e->builder, base, ex_index(e->builder, b->lanes)));
 }
 
 void vector_place_print(Emit *e, const Buffer *b, const Expr *base) {
@@ -322,14 +338,14 @@ void vector_place_print(Emit *e, const Buffer *b, const Expr *base) {
     }
     bool constant = b->kind != BUF_LOCAL && !e->written[b->id];
     emit(e, "*(%s%s *)&%s[", constant ? "const " : "", type_here(e, repr_of_type(b->type)), name);
-    expr_print(e, base, PREC_ANY);
+    subscript_print(e, base);
     emit(e, "]");
 }
 
 static void print_uniform_load(Emit *e, const Expr *x, const Expr *base, DType repr) {
     emit(e, "%s(%s%s[", helper_here(e, HELPER_SPLAT, repr), x->type == DT_BOOL ? "-(" : "",
          e->buffer_names[x->buffer->id]);
-    expr_print(e, base, PREC_ANY);
+    subscript_print(e, base);
     emit(e, x->type == DT_BOOL ? "] != 0))" : "])");
 }
 
@@ -348,8 +364,10 @@ static void print_load(Emit *e, const Expr *x, DType repr, int least) {
 }
 
 static void print_var(Emit *e, const Expr *x, DType repr) {
-    if (x->var == e->lane) emit(e, "%s()", helper_here(e, HELPER_LANES, repr));
-    else emit(e, "%s", e->var_names[x->var->id]);
+    if (x->var == e->lane)
+        emit(e, "%s()", helper_here(e, HELPER_LANES, repr));
+    else
+        emit(e, "%s", e->var_names[x->var->id]);
 }
 
 static void print_select(Emit *e, const Expr *x, DType repr, int least) {
@@ -397,18 +415,24 @@ static void print_mask_number(Emit *e, const Expr *x, DType repr) {
 static void print_to_mask(Emit *e, const Expr *x, DType from, DType repr) {
     emit(e, "(%s)(", type_here(e, repr));
     vector_print(e, x, from, PREC_ADD);
-    if (from == DT_F32) emit(e, " != 0.0f)");
-    else if (from == DT_F64) emit(e, " != 0.0)");
-    else emit(e, " != %s(0))", helper_here(e, HELPER_SPLAT, from));
+    if (from == DT_F32)
+        emit(e, " != 0.0f)");
+    else if (from == DT_F64)
+        emit(e, " != 0.0)");
+    else
+        emit(e, " != %s(0))", helper_here(e, HELPER_SPLAT, from));
 }
 
 /* Narrow integers reach floats by way of i32, which is exact and one instruction each. */
 static void print_cast(Emit *e, const Expr *x, DType repr, int least) {
     const Expr *arg = x->args[0];
     DType from = vector_repr(e, arg);
-    if (x->type == DT_BOOL) print_to_mask(e, arg, from, repr);
-    else if (arg->type == DT_BOOL) print_mask_number(e, arg, repr);
-    else if (from == repr) vector_print(e, arg, from, least);
+    if (x->type == DT_BOOL)
+        print_to_mask(e, arg, from, repr);
+    else if (arg->type == DT_BOOL)
+        print_mask_number(e, arg, repr);
+    else if (from == repr)
+        vector_print(e, arg, from, least);
     else {
         bool up = dtype_is_float(repr) && dtypes[from].bytes < 4;
         bool down = dtype_is_float(from) && dtypes[repr].bytes < 4;
@@ -448,6 +472,8 @@ void vector_print(Emit *e, const Expr *x, DType repr, int least) {
         return;
     }
     DType natural = vector_repr(e, x);
-    if (natural == repr) print_natural(e, x, repr, least);
-    else print_convert(e, x, natural, repr);
+    if (natural == repr)
+        print_natural(e, x, repr, least);
+    else
+        print_convert(e, x, natural, repr);
 }

@@ -13,7 +13,8 @@ static int64_t buffer_bytes(const Buffer *b) { return b->count * dtypes[b->type]
 
 /* Does the arena hold b while kernel k runs? */
 static bool is_live(const Buffer *b, int k) {
-    return b->kind == BUF_ARENA && b->first_kernel >= 0 && b->first_kernel <= k && k <= b->last_kernel;
+    return b->kind == BUF_ARENA && b->first_kernel >= 0 && b->first_kernel <= k &&
+           k <= b->last_kernel;
 }
 
 static int64_t arena_in_use(const Program *p, int k) {
@@ -83,7 +84,8 @@ static void print_text(const Program *p, Text *out) {
     Totals t = totals_of(p);
     int n;
     const Buffer **map = arena_map(p, &n);
-    text_add(out, "kernel  name                              multiply-adds         bytes   arena in use  from\n");
+    text_add(out, "kernel  name                              multiply-adds         bytes   arena "
+                  "in use  from\n");
     for (int i = 0; i < p->kernels.n; i++) {
         const Kernel *k = p->kernels.at[i];
         text_add(out, "%6d  %-32s %14lld %13lld %14lld  %s\n", i, k->name, (long long)k->macs,
@@ -95,8 +97,8 @@ static void print_text(const Program *p, Text *out) {
         text_add(out, "%12lld %13lld  %5d-%-5d    %s %s\n", (long long)map[i]->offset,
                  (long long)buffer_bytes(map[i]), map[i]->first_kernel, map[i]->last_kernel,
                  dtypes[map[i]->type].text, plain_name(p, map[i]->name));
-    text_add(out, "\ntarget          %s\nkernels         %d\nmultiply-adds   %lld\n", p->target->name,
-             p->kernels.n, (long long)t.macs);
+    text_add(out, "\ntarget          %s\nkernels         %d\nmultiply-adds   %lld\n",
+             p->target->name, p->kernels.n, (long long)t.macs);
     text_add(out, "weights         %lld bytes\narena           %lld bytes\n", (long long)t.weights,
              (long long)p->arena_bytes);
     text_add(out, "inputs          %lld bytes\noutputs         %lld bytes\n", (long long)t.inputs,
@@ -107,9 +109,12 @@ static void json_string(Text *out, const char *text, int n) {
     text_add(out, "\"");
     for (int i = 0; i < n; i++) {
         unsigned char c = (unsigned char)text[i];
-        if (c == '"' || c == '\\') text_add(out, "\\%c", c);
-        else if (c < ' ' || c == 127) text_add(out, "\\u%04x", c);
-        else text_add_bytes(out, text + i, 1);
+        if (c == '"' || c == '\\')
+            text_add(out, "\\%c", c);
+        else if (c < ' ' || c == 127)
+            text_add(out, "\\u%04x", c);
+        else
+            text_add_bytes(out, text + i, 1);
     }
     text_add(out, "\"");
 }
@@ -137,16 +142,24 @@ static void print_json(const Program *p, Text *out) {
     for (int i = 0; i < n; i++) {
         text_add(out, "%s\n    {", i ? "," : "");
         json_name(out, "buffer", map[i]->name, (int)strlen(map[i]->name));
-        text_add(out, ", \"dtype\": \"%s\", \"offset\": %lld, \"bytes\": %lld, \"first_kernel\": %d, \"last_kernel\": %d}",
-                 dtypes[map[i]->type].text, (long long)map[i]->offset, (long long)buffer_bytes(map[i]),
-                 map[i]->first_kernel, map[i]->last_kernel);
+        text_add(out,
+                 ", \"dtype\": \"%s\", \"offset\": %lld, \"bytes\": %lld, \"first_kernel\": %d, "
+                 "\"last_kernel\": %d}",
+                 dtypes[map[i]->type].text, (long long)map[i]->offset,
+                 (long long)buffer_bytes(map[i]), map[i]->first_kernel, map[i]->last_kernel);
     }
-    text_add(out, "\n  ],\n  \"target\": \"%s\", \"multiply_adds\": %lld,\n", p->target->name, (long long)t.macs);
-    text_add(out, "  \"weights_bytes\": %lld, \"arena_bytes\": %lld, \"inputs_bytes\": %lld, \"outputs_bytes\": %lld\n}\n",
-             (long long)t.weights, (long long)p->arena_bytes, (long long)t.inputs, (long long)t.outputs);
+    text_add(out, "\n  ],\n  \"target\": \"%s\", \"multiply_adds\": %lld,\n", p->target->name,
+             (long long)t.macs);
+    text_add(out,
+             "  \"weights_bytes\": %lld, \"arena_bytes\": %lld, \"inputs_bytes\": %lld, "
+             "\"outputs_bytes\": %lld\n}\n",
+             (long long)t.weights, (long long)p->arena_bytes, (long long)t.inputs,
+             (long long)t.outputs);
 }
 
 void program_report(const Program *p, bool json, Text *out) {
-    if (json) print_json(p, out);
-    else print_text(p, out);
+    if (json)
+        print_json(p, out);
+    else
+        print_text(p, out);
 }

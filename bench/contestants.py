@@ -59,7 +59,7 @@ class SonocC:
 
     def run(self, inputs):
         given = [np.ascontiguousarray(inputs[p["name"]]) for p in self.ports["inputs"]]
-        outputs = [np.empty(p["shape"], DTYPES[p["dtype"]]) for p in self.ports["outputs"]]
+        outputs = [np.empty(p["dims"], DTYPES[p["dtype"]]) for p in self.ports["outputs"]]
         pointers = (ctypes.c_void_p * len(given))(*[a.ctypes.data for a in given])
         results = (ctypes.c_void_p * len(outputs))(*[a.ctypes.data for a in outputs])
         if self.library.model_run_ports(self.state, pointers, results):

@@ -1,16 +1,18 @@
-/* attribute.c - AttributeProto to Attr, with references to the attributes of a function's call resolved. */
+/* attribute.c - AttributeProto to Attr, with references to the attributes of a function's call
+ * resolved. */
 #include "reader.h"
 
 #include <string.h>
 
 const char *attr_kind_text(int kind) {
-    static const char *const texts[] = { "absent", "an int", "a float", "a string", "a tensor", "a graph",
-                                         "a list of ints", "a list of floats", "a list of strings" };
+    static const char *const texts[] = {"absent",         "an int",           "a float",
+                                        "a string",       "a tensor",         "a graph",
+                                        "a list of ints", "a list of floats", "a list of strings"};
     return texts[kind];
 }
 
 Place raw_place(const RawNode *node, const char *attribute) {
-    return (Place){ node->position, node->name, node->op, attribute, node->scope };
+    return (Place){node->position, node->name, node->op, attribute, node->scope};
 }
 
 Attr *raw_attr(RawNode *node, const char *name) {
@@ -21,7 +23,7 @@ Attr *raw_attr(RawNode *node, const char *name) {
 
 /* What an AttributeProto can hold, and whether it does. */
 typedef struct Held {
-    AttrKind kind;               /* AT_NONE: something that we have no use for */
+    AttrKind kind; /* AT_NONE: something that we have no use for */
     int type;
     const char *what;
     bool held;
@@ -31,27 +33,31 @@ enum { N_HELD = 14 };
 
 static void list_held(const Onnx__AttributeProto *p, Held held[N_HELD]) {
     const Held all[N_HELD] = {
-        { AT_INT, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT, "i", p->has_i },
-        { AT_FLOAT, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT, "f", p->has_f },
-        { AT_STRING, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING, "s", p->has_s },
-        { AT_TENSOR, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR, "t", p->t != NULL },
-        { AT_GRAPH, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH, "g", p->g != NULL },
-        { AT_INTS, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS, "ints", p->n_ints > 0 },
-        { AT_FLOATS, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS, "floats", p->n_floats > 0 },
-        { AT_STRINGS, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS, "strings", p->n_strings > 0 },
-        { AT_NONE, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__SPARSE_TENSOR, "a sparse tensor", p->sparse_tensor != NULL },
-        { AT_NONE, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSORS, "a list of tensors", p->n_tensors > 0 },
-        { AT_NONE, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPHS, "a list of graphs", p->n_graphs > 0 },
-        { AT_NONE, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__SPARSE_TENSORS, "a list of sparse tensors",
-          p->n_sparse_tensors > 0 },
-        { AT_NONE, 13, "a type", false },
-        { AT_NONE, 14, "a list of types", false },
+        {AT_INT, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT, "i", p->has_i},
+        {AT_FLOAT, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT, "f", p->has_f},
+        {AT_STRING, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING, "s", p->has_s},
+        {AT_TENSOR, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR, "t", p->t != NULL},
+        {AT_GRAPH, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH, "g", p->g != NULL},
+        {AT_INTS, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS, "ints", p->n_ints > 0},
+        {AT_FLOATS, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS, "floats", p->n_floats > 0},
+        {AT_STRINGS, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS, "strings", p->n_strings > 0},
+        {AT_NONE, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__SPARSE_TENSOR, "a sparse tensor",
+         p->sparse_tensor != NULL},
+        {AT_NONE, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSORS, "a list of tensors",
+         p->n_tensors > 0},
+        {AT_NONE, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPHS, "a list of graphs",
+         p->n_graphs > 0},
+        {AT_NONE, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__SPARSE_TENSORS, "a list of sparse tensors",
+         p->n_sparse_tensors > 0},
+        {AT_NONE, 13, "a type", false},
+        {AT_NONE, 14, "a list of types", false},
     };
     memcpy(held, all, sizeof all);
 }
 
 /* The entry that the attribute is, by its type or (old files) by what it holds.  NULL: reported. */
-static const Held *find_held(Reader *r, Place place, const Onnx__AttributeProto *p, const Held held[N_HELD]) {
+static const Held *find_held(Reader *r, Place place, const Onnx__AttributeProto *p,
+                             const Held held[N_HELD]) {
     const Held *found = NULL, *first = NULL;
     for (int i = 0; i < N_HELD; i++) {
         if (held[i].held && first) {
@@ -63,7 +69,8 @@ static const Held *find_held(Reader *r, Place place, const Onnx__AttributeProto 
     }
     bool untyped = !p->has_type || p->type == ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__UNDEFINED;
     if (untyped) found = first;
-    if (!found) diag(r->unit, place, D_ATTRIBUTE_VALUE, "has neither a type nor a value");
+    if (!found)
+        diag(r->unit, place, D_ATTRIBUTE_VALUE, "has neither a type nor a value");
     else if (first && first != found) {
         diag(r->unit, place, D_ATTRIBUTE_VALUE, "its type and its value are of different kinds");
         found = NULL;
@@ -94,14 +101,13 @@ static bool read_texts(Reader *r, Place place, const Onnx__AttributeProto *p, At
     return true;
 }
 
-static bool fill(Reader *r, const Scope *scope, const RawNode *node, const Onnx__AttributeProto *p, Attr *attr) {
+static bool fill(Reader *r, const Scope *scope, const RawNode *node, const Onnx__AttributeProto *p,
+                 Attr *attr) {
     Place place = raw_place(node, attr->name);
     switch (attr->kind) {
     case AT_INT: attr->u.i = p->i; return true;
     case AT_FLOAT: attr->u.f = p->f; return true;
-    case AT_STRING:
-        attr->u.s = p->has_s ? read_text(r, place, p->s) : "";
-        return attr->u.s != NULL;
+    case AT_STRING: attr->u.s = p->has_s ? read_text(r, place, p->s) : ""; return attr->u.s != NULL;
     case AT_TENSOR:
         if (!p->t) return diag(r->unit, place, D_ATTRIBUTE_VALUE, "has no value");
         attr->u.tensor = read_tensor(r, place, p->t);
@@ -124,7 +130,8 @@ static bool fill(Reader *r, const Scope *scope, const RawNode *node, const Onnx_
     BUG(r->unit, "attribute kind %d", attr->kind);
 }
 
-static bool read_value(Reader *r, const Scope *scope, const RawNode *node, const Onnx__AttributeProto *p, Attr *attr) {
+static bool read_value(Reader *r, const Scope *scope, const RawNode *node,
+                       const Onnx__AttributeProto *p, Attr *attr) {
     Held held[N_HELD];
     list_held(p, held);
     const Held *found = find_held(r, raw_place(node, attr->name), p, held);
@@ -140,11 +147,13 @@ static bool is_declared(const Onnx__FunctionProto *function, const char *name) {
 }
 
 /* The value that the call, or else the function's default, gives for a reference. */
-static bool read_reference(Reader *r, const Scope *scope, const RawNode *node, const Onnx__AttributeProto *p,
-                           Attr *attr, bool *absent) {
+static bool read_reference(Reader *r, const Scope *scope, const RawNode *node,
+                           const Onnx__AttributeProto *p, Attr *attr, bool *absent) {
     Place place = raw_place(node, attr->name);
     while (scope && !scope->function) scope = scope->outer;
-    if (!scope) return diag(r->unit, place, D_ATTRIBUTE_VALUE, "refers to an attribute outside of any function");
+    if (!scope)
+        return diag(r->unit, place, D_ATTRIBUTE_VALUE,
+                    "refers to an attribute outside of any function");
     for (int i = 0; i < scope->call->attrs.n; i++) {
         const Attr *given = &scope->call->attrs.at[i];
         if (strcmp(given->name, p->ref_attr_name) != 0) continue;
@@ -160,16 +169,17 @@ static bool read_reference(Reader *r, const Scope *scope, const RawNode *node, c
     }
     *absent = true;
     if (is_declared(scope->function->proto, p->ref_attr_name)) return true;
-    const char *text = arena_format(r->unit->arena, "refers to '%s', which is no attribute of the function",
-                                    p->ref_attr_name);
+    const char *text = arena_format(
+        r->unit->arena, "refers to '%s', which is no attribute of the function", p->ref_attr_name);
     return diag(r->unit, place, D_ATTRIBUTE_VALUE, text);
 }
 
-bool read_attribute(Reader *r, const Scope *scope, const RawNode *node, const Onnx__AttributeProto *p, Attr *attr,
-                    bool *absent) {
+bool read_attribute(Reader *r, const Scope *scope, const RawNode *node,
+                    const Onnx__AttributeProto *p, Attr *attr, bool *absent) {
     *absent = false;
-    *attr = (Attr){ .name = name_intern(r->unit->names, p->name ? p->name : "") };
+    *attr = (Attr){.name = name_intern(r->unit->names, p->name ? p->name : "")};
     if (!*attr->name) return diag(r->unit, raw_place(node, NULL), D_NAME_EMPTY, "an attribute");
-    if (p->ref_attr_name && *p->ref_attr_name) return read_reference(r, scope, node, p, attr, absent);
+    if (p->ref_attr_name && *p->ref_attr_name)
+        return read_reference(r, scope, node, p, attr, absent);
     return read_value(r, scope, node, p, attr);
 }

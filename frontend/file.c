@@ -1,8 +1,9 @@
 /* file.c - files mapped into memory: the model, and its external data inside its own folder.
  *
- * A location of external data is a path below the model's folder, without "..", and no part of it may be a symbolic
- * link: the kernel enforces it (openat2), or else a walk that opens one part at a time without following links.
- * A mapped file that somebody cuts while we read it ends the process (SIGBUS), as it does for every program that maps. */
+ * A location of external data is a path below the model's folder, without "..", and no part of it
+ * may be a symbolic link: the kernel enforces it (openat2), or else a walk that opens one part at a
+ * time without following links. A mapped file that somebody cuts while we read it ends the process
+ * (SIGBUS), as it does for every program that maps. */
 #include "file.h"
 
 #include <errno.h>
@@ -30,19 +31,20 @@ static const char *map_descriptor(int fd, const struct stat *st, Span *bytes) {
     if (S_ISDIR(st->st_mode)) return "is a directory";
     if (!S_ISREG(st->st_mode)) return "is not a regular file";
     if (st->st_size == 0) {
-        *bytes = (Span){ (const uint8_t *)"", 0 };
+        *bytes = (Span){(const uint8_t *)"", 0};
         return NULL;
     }
     void *at = mmap(NULL, (size_t)st->st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (at == MAP_FAILED) return strerror(errno);
-    *bytes = (Span){ at, (size_t)st->st_size };
+    *bytes = (Span){at, (size_t)st->st_size};
     return NULL;
 }
 
 bool file_map(Unit *u, const char *path, Span *bytes) {
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    const char *why = fd < 0 || fstat(fd, &st) != 0 ? strerror(errno) : map_descriptor(fd, &st, bytes);
+    const char *why =
+        fd < 0 || fstat(fd, &st) != 0 ? strerror(errno) : map_descriptor(fd, &st, bytes);
     if (fd >= 0) close(fd);
     if (!why) return true;
     return diag(u, NO_PLACE, D_FILE_BAD, arena_format(u->arena, "cannot be read: %s", why));
@@ -55,7 +57,8 @@ static const char *location_fault(const char *location) {
     if (strchr(location, '\\')) return "a backslash in the path is not allowed";
     for (const char *part = location; *part;) {
         size_t n = strcspn(part, "/");
-        if (n == 2 && part[0] == '.' && part[1] == '.') return "the path may not leave the model's folder ('..')";
+        if (n == 2 && part[0] == '.' && part[1] == '.')
+            return "the path may not leave the model's folder ('..')";
         part += n + (part[n] == '/');
     }
     return NULL;
@@ -87,7 +90,7 @@ static int open_walking(Unit *u, int folder, const char *location) {
 
 static int open_beneath(Unit *u, int folder, const char *location) {
 #ifdef HAVE_OPENAT2
-    struct open_how how = { .flags = OPEN_FLAGS, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
+    struct open_how how = {.flags = OPEN_FLAGS, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
     int fd = (int)syscall(SYS_openat2, folder, location, &how, sizeof how);
     if (fd >= 0 || (errno != ENOSYS && errno != EPERM)) return fd;
 #endif
@@ -98,7 +101,10 @@ static bool folder_open(Folder *folder) {
     if (folder->fd >= 0) return true;
     const char *path = folder->unit->file ? folder->unit->file : ".";
     const char *slash = strrchr(path, '/');
-    const char *name = !slash ? "." : slash == path ? "/" : arena_copy(folder->unit->arena, path, (size_t)(slash - path));
+    const char *name = !slash ? "."
+                       : slash == path
+                           ? "/"
+                           : arena_copy(folder->unit->arena, path, (size_t)(slash - path));
     folder->fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return folder->fd >= 0;
 }
@@ -114,7 +120,7 @@ static FolderFile *folder_file(Folder *folder, int fd, const char **why) {
         if (known->device == st.st_dev && known->inode == st.st_ino) return known;
     }
     FolderFile *file = NEW(folder->unit->arena, FolderFile);
-    *file = (FolderFile){ .device = st.st_dev, .inode = st.st_ino };
+    *file = (FolderFile){.device = st.st_dev, .inode = st.st_ino};
     *why = map_descriptor(fd, &st, &file->bytes);
     if (*why) return NULL;
     vec_push(folder->unit->arena, &folder->files, file);
@@ -143,7 +149,9 @@ void folder_close(Folder *folder) {
     folder->fd = -1;
 }
 
-static bool begins(Span bytes, const char *magic, size_t n) { return bytes.n >= n && memcmp(bytes.at, magic, n) == 0; }
+static bool begins(Span bytes, const char *magic, size_t n) {
+    return bytes.n >= n && memcmp(bytes.at, magic, n) == 0;
+}
 
 static bool is_text(Span bytes) {
     size_t n = bytes.n < 512 ? bytes.n : 512;
@@ -156,12 +164,23 @@ static bool is_text(Span bytes) {
 }
 
 const char *file_guess(Span bytes) {
-    static const struct { const char *magic; size_t n; const char *what; } kinds[] = {
-        { "\x89PNG", 4, "a PNG image" },        { "\xff\xd8\xff", 3, "a JPEG image" },
-        { "GIF8", 4, "a GIF image" },           { "PK\x03\x04", 4, "a zip archive (or PyTorch's .pt)" },
-        { "\x1f\x8b", 2, "a gzip file" },       { "\x7f" "ELF", 4, "a program or library" },
-        { "\x89HDF", 4, "an HDF5 file" },       { "\x93NUMPY", 6, "a NumPy array" },
-        { "%PDF", 4, "a PDF file" },            { "version https://git-lfs", 23, "a Git LFS pointer, not the file" },
+    static const struct {
+        const char *magic;
+        size_t n;
+        const char *what;
+    } kinds[] = {
+        {"\x89PNG", 4, "a PNG image"},
+        {"\xff\xd8\xff", 3, "a JPEG image"},
+        {"GIF8", 4, "a GIF image"},
+        {"PK\x03\x04", 4, "a zip archive (or PyTorch's .pt)"},
+        {"\x1f\x8b", 2, "a gzip file"},
+        {"\x7f"
+         "ELF",
+         4, "a program or library"},
+        {"\x89HDF", 4, "an HDF5 file"},
+        {"\x93NUMPY", 6, "a NumPy array"},
+        {"%PDF", 4, "a PDF file"},
+        {"version https://git-lfs", 23, "a Git LFS pointer, not the file"},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (begins(bytes, kinds[i].magic, kinds[i].n)) return kinds[i].what;

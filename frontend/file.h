@@ -10,12 +10,13 @@ bool file_map(Unit *u, const char *path, Span *bytes);
 /* The folder of the model and the files of it that are mapped already. */
 typedef struct Folder {
     Unit *unit;
-    int fd;                      /* -1: not opened yet */
-    Map by_location;             /* interned location -> FolderFile */
+    int fd;          /* -1: not opened yet */
+    Map by_location; /* interned location -> FolderFile */
     VEC(struct FolderFile *) files;
 } Folder;
 
-/* Maps a file below the model's folder, each file once.  Returns NULL and fills *why if that is not allowed or fails. */
+/* Maps a file below the model's folder, each file once.  Returns NULL and fills *why if that is not
+ * allowed or fails. */
 const Span *folder_map(Folder *folder, const char *location, const char **why);
 void folder_close(Folder *folder);
 

@@ -1,7 +1,8 @@
 /* import.c - an ONNX file in, a graph out.
  *
- * map the file -> scan.c (what may be unpacked at all) -> protobuf-c -> functions counted -> graph_reader.c, where
- * each node passes lift.c on its way -> order.c.  Whatever is wrong is a diagnostic; NULL then. */
+ * map the file -> scan.c (what may be unpacked at all) -> protobuf-c -> functions counted ->
+ * graph_reader.c, where each node passes lift.c on its way -> order.c.  Whatever is wrong is a
+ * diagnostic; NULL then. */
 #include "reader.h"
 
 #include <string.h>
@@ -17,16 +18,22 @@ static int64_t message_limit(size_t file_bytes) {
 }
 
 static void fill_limits(ImportLimits *limits, size_t file_bytes) {
-#define LIMIT(field, by_default, what) if (limits->field <= 0) limits->field = by_default;
+#define LIMIT(field, by_default, what)                                                             \
+    if (limits->field <= 0) limits->field = by_default;
 #include "limits.def"
 #undef LIMIT
+    if (limits->call_depth > DEPTH_MAX) limits->call_depth = DEPTH_MAX;
+    if (limits->depth > DEPTH_MAX) limits->depth = DEPTH_MAX;
     if (limits->message_bytes <= 0) limits->message_bytes = message_limit(file_bytes);
 }
 
 static void reader_begin(Reader *r, Unit *u, const ImportOptions *options, size_t file_bytes) {
-    *r = (Reader){ .unit = u, .folder = { .unit = u, .fd = -1, .by_location.arena = u->arena },
-                   .tensors.arena = u->arena, .functions.arena = u->arena, .unknown_by_key.arena = u->arena,
-                   .ops.arena = u->arena };
+    *r = (Reader){.unit = u,
+                  .folder = {.unit = u, .fd = -1, .by_location.arena = u->arena},
+                  .tensors.arena = u->arena,
+                  .functions.arena = u->arena,
+                  .unknown_by_key.arena = u->arena,
+                  .ops.arena = u->arena};
     if (options) r->options = *options;
     fill_limits(&r->options.limits, file_bytes);
     r->copied_limit = r->options.limits.message_bytes;
@@ -36,24 +43,29 @@ static void reader_begin(Reader *r, Unit *u, const ImportOptions *options, size_
 static bool check_kind(Unit *u, Span file) {
     if (file.n == 0) return diag(u, NO_PLACE, D_NOT_ONNX, "the file is empty");
     const char *guess = file_guess(file);
-    return !guess || diag(u, NO_PLACE, D_NOT_ONNX, arena_format(u->arena, "it looks like %s", guess));
+    return !guess ||
+           diag(u, NO_PLACE, D_NOT_ONNX, arena_format(u->arena, "it looks like %s", guess));
 }
 
-static ProtobufCMessage *read_message(Reader *r, const ProtobufCMessageDescriptor *type, Span file) {
+static ProtobufCMessage *read_message(Reader *r, const ProtobufCMessageDescriptor *type,
+                                      Span file) {
     if (!check_kind(r->unit, file)) return NULL;
     if (!scan_message(r->unit, type, file, &r->options.limits, &r->shadow)) return NULL;
     return unpack_shadow(r->unit, type, &r->shadow, &r->options.limits);
 }
 
-static bool check_opsets(Reader *r, Onnx__OperatorSetIdProto **opsets, size_t n, const char *whose) {
-    if (n > OPSETS_MAX) return diag(r->unit, NO_PLACE, D_VERSION, "the file imports too many operator sets");
+static bool check_opsets(Reader *r, Onnx__OperatorSetIdProto **opsets, size_t n,
+                         const char *whose) {
+    if (n > OPSETS_MAX)
+        return diag(r->unit, NO_PLACE, D_VERSION, "the file imports too many operator sets");
     for (size_t i = 0; i < n; i++) {
         long long version = (long long)opsets[i]->version;
         bool standard = !*normal_domain(r, opsets[i]->domain);
-        if (version < 0 || version > INT32_MAX || (standard && (version < OPSET_OLDEST || version > OPSET_NEWEST)))
+        if (version < 0 || version > INT32_MAX ||
+            (standard && (version < OPSET_OLDEST || version > OPSET_NEWEST)))
             return diag(r->unit, NO_PLACE, D_VERSION,
-                        arena_format(r->unit->arena, "%s operator set %lld; sonoc reads %d to %d", whose, version,
-                                     OPSET_OLDEST, OPSET_NEWEST));
+                        arena_format(r->unit->arena, "%s operator set %lld; sonoc reads %d to %d",
+                                     whose, version, OPSET_OLDEST, OPSET_NEWEST));
     }
     return true;
 }
@@ -64,9 +76,11 @@ static bool check_versions(Reader *r, const Onnx__ModelProto *model) {
     if (!model->has_ir_version) return diag(u, NO_PLACE, D_NOT_ONNX, "it has no ir_version");
     long long ir = (long long)model->ir_version;
     if (ir < IR_OLDEST || ir > IR_NEWEST)
-        return diag(u, NO_PLACE, D_VERSION, arena_format(u->arena, "the file has IR version %lld; sonoc reads %d to %d",
-                                                         ir, IR_OLDEST, IR_NEWEST));
-    if (model->n_opset_import == 0) return diag(u, NO_PLACE, D_VERSION, "the model imports no operator set");
+        return diag(u, NO_PLACE, D_VERSION,
+                    arena_format(u->arena, "the file has IR version %lld; sonoc reads %d to %d", ir,
+                                 IR_OLDEST, IR_NEWEST));
+    if (model->n_opset_import == 0)
+        return diag(u, NO_PLACE, D_VERSION, "the model imports no operator set");
     bool ok = check_opsets(r, model->opset_import, model->n_opset_import, "the model needs");
     for (size_t i = 0; i < model->n_functions && ok; i++)
         ok = check_opsets(r, model->functions[i]->opset_import, model->functions[i]->n_opset_import,
@@ -75,16 +89,22 @@ static bool check_versions(Reader *r, const Onnx__ModelProto *model) {
 }
 
 static Graph *read_model(Reader *r, const Onnx__ModelProto *model) {
-    if (!check_versions(r, model) || !read_functions(r, model) || !check_expansion(r, model)) return NULL;
+    if (!check_versions(r, model) || !read_functions(r, model) || !check_expansion(r, model))
+        return NULL;
     r->opsets = model->opset_import;
     r->n_opsets = model->n_opset_import;
     Arena *arena = r->unit->arena;
     Graph *g = graph_new(r->unit, model->graph->name);
-    Scope scope = { .graph = g, .prefix = "", .opsets = r->opsets, .n_opsets = r->n_opsets, .bindings.arena = arena,
-                    .results.arena = arena };
+    Scope scope = {.graph = g,
+                   .prefix = "",
+                   .opsets = r->opsets,
+                   .n_opsets = r->n_opsets,
+                   .bindings.arena = arena,
+                   .results.arena = arena};
     bool ok = read_graph(r, &scope, model->graph);
     unknown_report(r);
-    if (reader_is_done(r)) diag_note(r->unit, "there may be more: reading stopped after %d errors", (int)DIAGS_MAX);
+    if (reader_is_done(r))
+        diag_note(r->unit, "there may be more: reading stopped after %d errors", (int)DIAGS_MAX);
     return ok && r->unknown.n == 0 ? g : NULL;
 }
 
@@ -103,7 +123,7 @@ Graph *import_file(Unit *u, const char *path, const ImportOptions *options) {
 }
 
 Graph *import_memory(Unit *u, const void *bytes, size_t n, const ImportOptions *options) {
-    return import_bytes(u, (Span){ bytes, n }, options);
+    return import_bytes(u, (Span){bytes, n}, options);
 }
 
 const Tensor *import_tensor_file(Unit *u, const char *path, const char **name) {

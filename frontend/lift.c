@@ -1,8 +1,9 @@
 /* lift.c - brings nodes of older operator sets to the newest form of their operator.
  *
- * A row of `lifts` names an operator and the first version that no longer needs the lift.  Types and ranks are not
- * known here, so every form is chosen to be right without them: an old Softmax, say, becomes Flatten, Softmax and
- * Reshape.  A lift changes the node in place and returns true, or emits nodes that stand for it and returns false. */
+ * A row of `lifts` names an operator and the first version that no longer needs the lift.  Types
+ * and ranks are not known here, so every form is chosen to be right without them: an old Softmax,
+ * say, becomes Flatten, Softmax and Reshape.  A lift changes the node in place and returns true, or
+ * emits nodes that stand for it and returns false. */
 #include "reader.h"
 
 #include <string.h>
@@ -17,11 +18,17 @@ typedef bool LiftFn(Lift *l);
 
 /* What lifts are made of. */
 
-static const char *intern(const Lift *l, const char *text) { return name_intern(l->reader->unit->names, text); }
+static const char *intern(const Lift *l, const char *text) {
+    return name_intern(l->reader->unit->names, text);
+}
 
-static Value *input(const Lift *l, int k) { return k < l->node->inputs.n ? l->node->inputs.at[k] : NULL; }
+static Value *input(const Lift *l, int k) {
+    return k < l->node->inputs.n ? l->node->inputs.at[k] : NULL;
+}
 
-static Value *output(const Lift *l, int k) { return k < l->node->outputs.n ? l->node->outputs.at[k] : NULL; }
+static Value *output(const Lift *l, int k) {
+    return k < l->node->outputs.n ? l->node->outputs.at[k] : NULL;
+}
 
 static void set_input(Lift *l, int k, Value *v) {
     while (l->node->inputs.n <= k) vec_push(l->reader->unit->arena, &l->node->inputs, NULL);
@@ -39,8 +46,8 @@ static bool take(Lift *l, const char *name, AttrKind kind, Attr *taken) {
     *taken = *attr;
     *attr = l->node->attrs.at[--l->node->attrs.n];
     if (taken->kind == kind) return true;
-    return diag(l->reader->unit, raw_place(l->node, name), D_ATTRIBUTE_KIND, attr_kind_text(taken->kind),
-                attr_kind_text(kind));
+    return diag(l->reader->unit, raw_place(l->node, name), D_ATTRIBUTE_KIND,
+                attr_kind_text(taken->kind), attr_kind_text(kind));
 }
 
 static int64_t take_int(Lift *l, const char *name, int64_t by_default) {
@@ -49,7 +56,7 @@ static int64_t take_int(Lift *l, const char *name, int64_t by_default) {
 }
 
 static Attr *add_attr(Lift *l, RawNode *node, const char *name, AttrKind kind) {
-    Attr attr = { .name = intern(l, name), .kind = kind };
+    Attr attr = {.name = intern(l, name), .kind = kind};
     vec_push(l->reader->unit->arena, &node->attrs, attr);
     return &node->attrs.at[node->attrs.n - 1];
 }
@@ -82,8 +89,12 @@ static const Tensor *float_tensor(const Lift *l, const float *floats, int64_t n,
 /* A node beside the one that is lifted. */
 static RawNode *beside(const Lift *l, const char *op) {
     RawNode *n = NEW(l->reader->unit->arena, RawNode);
-    *n = (RawNode){ .op = intern(l, op), .domain = l->node->domain, .name = l->node->name,
-                    .version = l->node->version, .position = l->node->position, .scope = l->node->scope };
+    *n = (RawNode){.op = intern(l, op),
+                   .domain = l->node->domain,
+                   .name = l->node->name,
+                   .version = l->node->version,
+                   .position = l->node->position,
+                   .scope = l->node->scope};
     return n;
 }
 
@@ -110,7 +121,8 @@ static void float_to_input(Lift *l, const char *name, int k) {
     Attr attr;
     if (!take(l, name, AT_FLOAT, &attr)) return;
     Value *value = constant(l, name, float_tensor(l, &attr.u.f, 1, 0));
-    if (input(l, 0)->dtype != DT_F32) value = emit(l, beside(l, "CastLike"), value, input(l, 0), NULL);
+    if (input(l, 0)->dtype != DT_F32)
+        value = emit(l, beside(l, "CastLike"), value, input(l, 0), NULL);
     set_input(l, k, value);
 }
 
@@ -131,8 +143,10 @@ static bool lift_pad(Lift *l) {
     Attr dropped;
     if (!input(l, 0)) return true;
     ints_to_input(l, "pads", 1);
-    if (value && value->kind == AT_FLOAT && value->u.f == 0) take(l, "value", AT_FLOAT, &dropped);
-    else float_to_input(l, "value", 2);
+    if (value && value->kind == AT_FLOAT && value->u.f == 0)
+        take(l, "value", AT_FLOAT, &dropped);
+    else
+        float_to_input(l, "value", 2);
     return true;
 }
 
@@ -194,7 +208,8 @@ static bool lift_resize_10(Lift *l) {
     }
     const Attr *mode = raw_attr(l->node, "mode");
     bool nearest = !mode || (mode->kind == AT_STRING && strcmp(mode->u.s, "nearest") == 0);
-    if (nearest && shrinks && widens) return refuse(l, NULL, "a Resize of operator set 10 that both shrinks and widens");
+    if (nearest && shrinks && widens)
+        return refuse(l, NULL, "a Resize of operator set 10 that both shrinks and widens");
     set_input(l, 2, scales);
     set_input(l, 1, NULL);
     set_string(l, "coordinate_transformation_mode", "asymmetric");
@@ -220,8 +235,10 @@ static bool lift_roi_align(Lift *l) {
 static bool lift_grid_sample(Lift *l) {
     Attr *mode = raw_attr(l->node, "mode");
     if (!mode || mode->kind != AT_STRING) return true;
-    if (strcmp(mode->u.s, "bilinear") == 0) mode->u.s = intern(l, "linear");
-    else if (strcmp(mode->u.s, "bicubic") == 0) mode->u.s = intern(l, "cubic");
+    if (strcmp(mode->u.s, "bilinear") == 0)
+        mode->u.s = intern(l, "linear");
+    else if (strcmp(mode->u.s, "bicubic") == 0)
+        mode->u.s = intern(l, "cubic");
     return true;
 }
 
@@ -246,9 +263,11 @@ static bool lift_softmax(Lift *l) {
 }
 
 static bool lift_batch_norm(Lift *l) {
-    if (take_int(l, "spatial", 1) != 1) return refuse(l, "spatial", "statistics for every position (spatial = 0)");
+    if (take_int(l, "spatial", 1) != 1)
+        return refuse(l, "spatial", "statistics for every position (spatial = 0)");
     for (int k = 1; k < l->node->outputs.n; k++)
-        if (output(l, k)) return refuse(l, NULL, "BatchNormalization in training (more than one output)");
+        if (output(l, k))
+            return refuse(l, NULL, "BatchNormalization in training (more than one output)");
     return true;
 }
 
@@ -258,10 +277,11 @@ static bool lift_group_norm(Lift *l) {
     if (!x || !scale || !bias) return true;
     int64_t groups = take_int(l, "num_groups", 0);
     if (groups < 1) {
-        diag(l->reader->unit, raw_place(l->node, "num_groups"), D_ATTRIBUTE_VALUE, "must be given, and at least 1");
+        diag(l->reader->unit, raw_place(l->node, "num_groups"), D_ATTRIBUTE_VALUE,
+             "must be given, and at least 1");
         return false;
     }
-    const int64_t dims[] = { 0, groups, -1 };
+    const int64_t dims[] = {0, groups, -1};
     RawNode *norm = beside(l, "InstanceNormalization");
     for (int i = 0; i < l->node->attrs.n; i++) {
         const Attr *attr = &l->node->attrs.at[i];
@@ -306,11 +326,14 @@ static const Tensor *int_scalar(const Lift *l, int64_t value) {
 static const Tensor *constant_of(const Lift *l, const Attr *a) {
     if (strcmp(a->name, "value") == 0 && a->kind == AT_TENSOR) return a->u.tensor;
     if (strcmp(a->name, "value_int") == 0 && a->kind == AT_INT) return int_scalar(l, a->u.i);
-    if (strcmp(a->name, "value_float") == 0 && a->kind == AT_FLOAT) return float_tensor(l, &a->u.f, 1, 0);
-    if (strcmp(a->name, "value_string") == 0 && a->kind == AT_STRING) return string_tensor(l, &a->u.s, 1, 0);
+    if (strcmp(a->name, "value_float") == 0 && a->kind == AT_FLOAT)
+        return float_tensor(l, &a->u.f, 1, 0);
+    if (strcmp(a->name, "value_string") == 0 && a->kind == AT_STRING)
+        return string_tensor(l, &a->u.s, 1, 0);
     if (strcmp(a->name, "value_ints") == 0 && a->kind == AT_INTS)
         return tensor_from_ints(l->reader->unit->arena, a->u.ints, a->n);
-    if (strcmp(a->name, "value_floats") == 0 && a->kind == AT_FLOATS) return float_tensor(l, a->u.floats, a->n, 1);
+    if (strcmp(a->name, "value_floats") == 0 && a->kind == AT_FLOATS)
+        return float_tensor(l, a->u.floats, a->n, 1);
     if (strcmp(a->name, "value_strings") == 0 && a->kind == AT_STRINGS)
         return string_tensor(l, a->u.strings, a->n, 1);
     return NULL;
@@ -322,7 +345,8 @@ static bool lift_constant(Lift *l) {
     if (n->inputs.n) return diag(u, raw_place(n, NULL), D_INPUT_COUNT, n->inputs.n, 0, 0);
     if (n->outputs.n != 1) return diag(u, raw_place(n, NULL), D_OUTPUT_COUNT, n->outputs.n, 1, 1);
     if (n->attrs.n != 1)
-        return diag(u, raw_place(n, NULL), D_ATTRIBUTE_VALUE, "a Constant needs one attribute, its value");
+        return diag(u, raw_place(n, NULL), D_ATTRIBUTE_VALUE,
+                    "a Constant needs one attribute, its value");
     const Tensor *t = constant_of(l, &n->attrs.at[0]);
     if (!t)
         return diag(u, raw_place(n, n->attrs.at[0].name), D_ATTRIBUTE_VALUE,
@@ -333,13 +357,14 @@ static bool lift_constant(Lift *l) {
 
 typedef struct LiftRow {
     const char *op;
-    int until;                   /* the first operator set that does not need it */
+    int until; /* the first operator set that does not need it */
     LiftFn *fn;
 } LiftRow;
 
 enum { ALWAYS = INT32_MAX };
 
 /* The first row that fits is taken. */
+/* clang-format off */
 static const LiftRow lifts[] = {
     { "BatchNormalization", 14,     lift_batch_norm  },
     { "Clip",               11,     lift_clip        },
@@ -372,15 +397,17 @@ static const LiftRow lifts[] = {
     { "Unsqueeze",          13,     lift_axes        },
     { "Upsample",           ALWAYS, lift_upsample    },
 };
+/* clang-format on */
 
 static LiftFn *find_lift(const RawNode *node) {
     for (size_t i = 0; i < sizeof lifts / sizeof *lifts; i++)
-        if (node->version < lifts[i].until && strcmp(lifts[i].op, node->op) == 0) return lifts[i].fn;
+        if (node->version < lifts[i].until && strcmp(lifts[i].op, node->op) == 0)
+            return lifts[i].fn;
     return NULL;
 }
 
 void lift_node(Reader *r, Scope *scope, RawNode *node) {
-    Lift lift = { r, scope, node };
+    Lift lift = {r, scope, node};
     LiftFn *fn = *node->domain ? NULL : find_lift(node);
     if (!fn || fn(&lift)) emit_node(r, scope, node);
 }

@@ -1,7 +1,8 @@
-/* order.c - puts a graph's nodes into topological order, keeping the file's order where it can; reports a cycle.
+/* order.c - puts a graph's nodes into topological order, keeping the file's order where it can;
+ * reports a cycle.
  *
- * A depth-first walk with a stack of its own.  What a subgraph takes from the graph around it counts as an input of
- * the node that holds the subgraph. */
+ * A depth-first walk with a stack of its own.  What a subgraph takes from the graph around it
+ * counts as an input of the node that holds the subgraph. */
 #include "reader.h"
 
 #include <string.h>
@@ -13,18 +14,21 @@ typedef VEC(Node *) Nodes;
 typedef struct Order {
     Reader *reader;
     Graph *graph;
-    Map index;                   /* Node -> its number + 1 */
+    Map index; /* Node -> its number + 1 */
     uint8_t *marks;
     Nodes sorted;
-    VEC(int) stack;              /* open nodes */
-    int *next;                   /* of an open node: which dependency comes next */
-    Nodes *needs;                /* of an open node */
+    VEC(int) stack; /* open nodes */
+    int *next;      /* of an open node: which dependency comes next */
+    Nodes *needs;   /* of an open node */
 } Order;
 
-static bool belongs(const Graph *g, const Value *v) { return v->id < g->values.n && g->values.at[v->id] == v; }
+static bool belongs(const Graph *g, const Value *v) {
+    return v->id < g->values.n && g->values.at[v->id] == v;
+}
 
 static void add_need(Order *o, Nodes *needs, const Value *v) {
-    if (v && v->producer && belongs(o->graph, v)) vec_push(o->reader->unit->arena, needs, v->producer);
+    if (v && v->producer && belongs(o->graph, v))
+        vec_push(o->reader->unit->arena, needs, v->producer);
 }
 
 static void add_needs(Order *o, Nodes *needs, const Node *n) {
@@ -36,10 +40,12 @@ static void add_needs(Order *o, Nodes *needs, const Node *n) {
     }
 }
 
-static int number_of(const Order *o, const Node *n) { return (int)(uintptr_t)map_get(&o->index, (uintptr_t)n) - 1; }
+static int number_of(const Order *o, const Node *n) {
+    return (int)(uintptr_t)map_get(&o->index, (uintptr_t)n) - 1;
+}
 
 static void report_cycle(Order *o, int again) {
-    Text text = { .arena = o->reader->unit->arena };
+    Text text = {.arena = o->reader->unit->arena};
     int from = o->stack.n - 1;
     while (o->stack.at[from] != again) from--;
     int length = o->stack.n - from;
@@ -89,11 +95,12 @@ static bool walk_from(Order *o, int start) {
 
 static bool sort(Reader *r, Graph *g) {
     Arena *arena = r->unit->arena;
-    Order o = { .reader = r, .graph = g, .index.arena = arena };
+    Order o = {.reader = r, .graph = g, .index.arena = arena};
     o.marks = NEW_ARRAY(arena, uint8_t, g->nodes.n);
     o.next = NEW_ARRAY(arena, int, g->nodes.n);
     o.needs = NEW_ARRAY(arena, Nodes, g->nodes.n);
-    for (int i = 0; i < g->nodes.n; i++) map_set(&o.index, (uintptr_t)g->nodes.at[i], (void *)(uintptr_t)(i + 1));
+    for (int i = 0; i < g->nodes.n; i++)
+        map_set(&o.index, (uintptr_t)g->nodes.at[i], (void *)(uintptr_t)(i + 1));
     for (int i = 0; i < g->nodes.n; i++)
         if (!walk_from(&o, i)) return false;
     if (g->nodes.n) memcpy(g->nodes.at, o.sorted.at, (size_t)g->nodes.n * sizeof *g->nodes.at);

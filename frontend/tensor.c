@@ -1,19 +1,28 @@
 /* tensor.c - TensorProto to Tensor, without copying where the file already holds what we want.
  *
- * Raw data and external data stay in the mapped file; typed lists stay where protobuf-c put them, if their elements
- * have the size of the tensor's.  Copied are: 4-bit elements (to one a byte), bools that are not 0 or 1, narrow types
- * out of int32_data, and everything on a big-endian host.  What a file says about a tensor is checked before use:
- * size of the data against the shape, one place of data only, values within the element type. */
+ * Raw data and external data stay in the mapped file; typed lists stay where protobuf-c put them,
+ * if their elements have the size of the tensor's.  Copied are: 4-bit elements (to one a byte),
+ * bools that are not 0 or 1, narrow types out of int32_data, and everything on a big-endian host.
+ * What a file says about a tensor is checked before use: size of the data against the shape, one
+ * place of data only, values within the element type. */
 #include "reader.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* The list of TensorProto that holds a type when there is no raw data. */
-typedef enum List { LIST_NONE, LIST_FLOAT, LIST_INT32, LIST_INT64, LIST_DOUBLE, LIST_UINT64, LIST_STRING } List;
+typedef enum List {
+    LIST_NONE,
+    LIST_FLOAT,
+    LIST_INT32,
+    LIST_INT64,
+    LIST_DOUBLE,
+    LIST_UINT64,
+    LIST_STRING
+} List;
 
-static const char *const list_names[] = { "none", "float_data", "int32_data", "int64_data", "double_data",
-                                          "uint64_data", "string_data" };
+static const char *const list_names[] = {"none",        "float_data",  "int32_data", "int64_data",
+                                         "double_data", "uint64_data", "string_data"};
 
 typedef struct Source {
     Reader *reader;
@@ -74,9 +83,10 @@ static bool is_4bit(DType t) { return t == DT_U4 || t == DT_I4; }
 
 const char *onnx_type_text(Unit *u, int type) {
     static const char *const names[] = {
-        [0] = "UNDEFINED", [14] = "COMPLEX64", [15] = "COMPLEX128", [17] = "FLOAT8E4M3FN", [18] = "FLOAT8E4M3FNUZ",
-        [19] = "FLOAT8E5M2", [20] = "FLOAT8E5M2FNUZ", [23] = "FLOAT4E2M1", [24] = "FLOAT8E8M0", [25] = "UINT2",
-        [26] = "INT2",
+        [0] = "UNDEFINED",       [14] = "COMPLEX64",      [15] = "COMPLEX128",
+        [17] = "FLOAT8E4M3FN",   [18] = "FLOAT8E4M3FNUZ", [19] = "FLOAT8E5M2",
+        [20] = "FLOAT8E5M2FNUZ", [23] = "FLOAT4E2M1",     [24] = "FLOAT8E8M0",
+        [25] = "UINT2",          [26] = "INT2",
     };
     if (dtype_from_onnx(type) != DT_NONE) return dtypes[dtype_from_onnx(type)].text;
     bool named = type >= 0 && type < (int)(sizeof names / sizeof *names) && names[type];
@@ -87,9 +97,11 @@ static bool read_type(const Source *s) {
     const Onnx__TensorProto *p = s->proto;
     s->tensor->dtype = dtype_from_onnx(p->data_type);
     if (s->tensor->dtype == DT_NONE)
-        return fail(s, "elements of the type %s are not supported", onnx_type_text(s->reader->unit, p->data_type));
+        return fail(s, "elements of the type %s are not supported",
+                    onnx_type_text(s->reader->unit, p->data_type));
     if (p->segment) return fail(s, "tensors in segments are not supported");
-    if (p->n_dims > MAX_RANK) return fail(s, "has %zu dimensions, at most %d are supported", p->n_dims, MAX_RANK);
+    if (p->n_dims > MAX_RANK)
+        return fail(s, "has %zu dimensions, at most %d are supported", p->n_dims, MAX_RANK);
     int64_t count = 1;
     bool empty = false;
     for (size_t i = 0; i < p->n_dims; i++) {
@@ -111,9 +123,10 @@ static int64_t payload_bytes(const Tensor *t) {
 }
 
 static const char *shape_text(const Source *s) {
-    Text text = { .arena = s->reader->unit->arena };
+    Text text = {.arena = s->reader->unit->arena};
     text_add(&text, "%s[", dtypes[s->tensor->dtype].text);
-    for (int i = 0; i < s->tensor->rank; i++) text_add(&text, "%s%lld", i ? "," : "", (long long)s->tensor->dims[i]);
+    for (int i = 0; i < s->tensor->rank; i++)
+        text_add(&text, "%s%lld", i ? "," : "", (long long)s->tensor->dims[i]);
     text_add(&text, "]");
     return text.at;
 }
@@ -122,8 +135,7 @@ static const char *shape_text(const Source *s) {
 static void *copy_buffer(const Source *s, int64_t bytes) {
     Reader *r = s->reader;
     if (bytes > r->copied_limit - r->copied_bytes) {
-        diag(r->unit, s->place, D_LIMIT_REACHED, (long long)r->copied_limit, "bytes of copied constants",
-             "message-bytes");
+        limit_exceeded(r->unit, s->place, LIMIT_message_bytes, r->copied_limit);
         return NULL;
     }
     r->copied_bytes += bytes;
@@ -173,21 +185,25 @@ static bool use_payload(const Source *s, const uint8_t *at) {
     }
     if (is_4bit(t->dtype)) return copy_4bit(s, at);
     if (t->dtype == DT_BOOL) return copy_bools(s, at);
-    if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ && dtypes[t->dtype].bytes > 1) return copy_swapped(s, at);
+    if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ && dtypes[t->dtype].bytes > 1)
+        return copy_swapped(s, at);
     s->tensor->data = at;
     return true;
 }
 
 static bool read_raw(const Source *s) {
     uint64_t number;
-    if (s->proto->raw_data.len != sizeof number) BUG(s->reader->unit, "a payload that the scan did not write");
+    if (s->proto->raw_data.len != sizeof number)
+        BUG(s->reader->unit, "a payload that the scan did not write");
     memcpy(&number, s->proto->raw_data.data, sizeof number);
-    if (number >= s->reader->shadow.n_payloads) BUG(s->reader->unit, "payload %llu", (unsigned long long)number);
+    if (number >= s->reader->shadow.n_payloads)
+        BUG(s->reader->unit, "payload %llu", (unsigned long long)number);
     Span payload = s->reader->shadow.payloads[number];
     if (s->tensor->dtype == DT_STRING) return fail(s, "strings cannot be in raw_data");
     int64_t wanted = payload_bytes(s->tensor);
     if ((int64_t)payload.n != wanted)
-        return fail(s, "raw_data has %zu bytes, %s needs %lld", payload.n, shape_text(s), (long long)wanted);
+        return fail(s, "raw_data has %zu bytes, %s needs %lld", payload.n, shape_text(s),
+                    (long long)wanted);
     return use_payload(s, payload.at);
 }
 
@@ -204,24 +220,27 @@ static bool fail_external(const Source *s, const char *location, const char *why
 
 typedef struct External {
     const char *location;
-    int64_t offset, length;      /* length -1: not given */
+    int64_t offset, length; /* length -1: not given */
 } External;
 
 static bool read_external_keys(const Source *s, External *e) {
-    *e = (External){ NULL, 0, -1 };
+    *e = (External){NULL, 0, -1};
     const char *offset = NULL, *length = NULL;
     for (size_t i = 0; i < s->proto->n_external_data; i++) {
         const Onnx__StringStringEntryProto *entry = s->proto->external_data[i];
         const char *key = entry->key ? entry->key : "", *value = entry->value ? entry->value : "";
         const char **slot = strcmp(key, "location") == 0 ? &e->location
                             : strcmp(key, "offset") == 0 ? &offset
-                            : strcmp(key, "length") == 0 ? &length : NULL;
+                            : strcmp(key, "length") == 0 ? &length
+                                                         : NULL;
         if (slot && *slot) return fail(s, "external data gives '%s' twice", key);
         if (slot) *slot = value;
     }
     if (!e->location) return fail(s, "external data has no location");
-    if (offset && !parse_size(offset, &e->offset)) return fail_external(s, e->location, "the offset is no size");
-    if (length && !parse_size(length, &e->length)) return fail_external(s, e->location, "the length is no size");
+    if (offset && !parse_size(offset, &e->offset))
+        return fail_external(s, e->location, "the offset is no size");
+    if (length && !parse_size(length, &e->length))
+        return fail_external(s, e->location, "the length is no size");
     return true;
 }
 
@@ -235,11 +254,11 @@ static bool read_external(const Source *s) {
     if (!file) return fail_external(s, e.location, why);
     int64_t wanted = payload_bytes(s->tensor);
     if (e.length >= 0 && e.length != wanted)
-        why = arena_format(r->unit->arena, "the length is %lld, %s needs %lld bytes", (long long)e.length,
-                           shape_text(s), (long long)wanted);
+        why = arena_format(r->unit->arena, "the length is %lld, %s needs %lld bytes",
+                           (long long)e.length, shape_text(s), (long long)wanted);
     else if (e.offset > (int64_t)file->n || wanted > (int64_t)file->n - e.offset)
-        why = arena_format(r->unit->arena, "it has %zu bytes, %lld are wanted from %lld on", file->n,
-                           (long long)wanted, (long long)e.offset);
+        why = arena_format(r->unit->arena, "it has %zu bytes, %lld are wanted from %lld on",
+                           file->n, (long long)wanted, (long long)e.offset);
     if (why) return fail_external(s, e.location, why);
     return use_payload(s, file->at + e.offset);
 }
@@ -284,7 +303,8 @@ static bool read_packed_4bit(const Source *s, const int32_t *from, size_t n) {
     uint8_t *packed = copy_buffer(s, (int64_t)n);
     if (!packed) return false;
     for (size_t i = 0; i < n; i++) {
-        if (from[i] < -128 || from[i] > 255) return fail(s, "int32_data holds %d, which is no byte", (int)from[i]);
+        if (from[i] < -128 || from[i] > 255)
+            return fail(s, "int32_data holds %d, which is no byte", (int)from[i]);
         packed[i] = (uint8_t)from[i];
     }
     return copy_4bit(s, packed);
@@ -294,7 +314,8 @@ static bool read_u32(const Source *s, const uint64_t *from) {
     uint32_t *to = copy_buffer(s, 4 * s->tensor->count);
     if (!to) return false;
     for (int64_t i = 0; i < s->tensor->count; i++) {
-        if (from[i] > UINT32_MAX) return fail(s, "uint64_data holds %llu, which is no u32", (unsigned long long)from[i]);
+        if (from[i] > UINT32_MAX)
+            return fail(s, "uint64_data holds %llu, which is no u32", (unsigned long long)from[i]);
         to[i] = (uint32_t)from[i];
     }
     s->tensor->data = to;
@@ -308,7 +329,8 @@ static bool read_list(const Source *s) {
     int64_t wanted = is_4bit(t->dtype) ? payload_bytes(t) : t->count;
     size_t n = list_length(p, list);
     if ((int64_t)n != wanted)
-        return fail(s, "%s has %zu elements, %s needs %lld", list_names[list], n, shape_text(s), (long long)wanted);
+        return fail(s, "%s has %zu elements, %s needs %lld", list_names[list], n, shape_text(s),
+                    (long long)wanted);
     if (t->count == 0) return use_payload(s, NULL);
     if (t->dtype == DT_STRING) return read_strings(s);
     if (is_4bit(t->dtype)) return read_packed_4bit(s, p->int32_data, n);
@@ -326,7 +348,8 @@ static bool read_list(const Source *s) {
 static bool read_data(const Source *s) {
     const Onnx__TensorProto *p = s->proto;
     List list = list_of(s->tensor->dtype);
-    bool external = p->has_data_location && p->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
+    bool external =
+        p->has_data_location && p->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
     bool raw = false;
     if (p->has_raw_data) {
         uint64_t number;
@@ -338,8 +361,8 @@ static bool read_data(const Source *s) {
         if (list_length(p, other) == 0) continue;
         if (first) return fail(s, "has its data twice: in %s and in %s", first, list_names[other]);
         if (other != list)
-            return fail(s, "has its data in %s, but the type %s has it in %s or raw_data", list_names[other],
-                        dtypes[s->tensor->dtype].text, list_names[list]);
+            return fail(s, "has its data in %s, but the type %s has it in %s or raw_data",
+                        list_names[other], dtypes[s->tensor->dtype].text, list_names[list]);
         first = list_names[other];
     }
     if (external && raw) return fail(s, "has its data twice: in external data and in raw_data");
@@ -348,18 +371,18 @@ static bool read_data(const Source *s) {
     return read_list(s);
 }
 
-static const Tensor failed_tensor;      /* stands in the map for one that was reported */
+static const Tensor failed_tensor; /* stands in the map for one that was reported */
 
 const Tensor *read_tensor(Reader *r, Place place, const Onnx__TensorProto *proto) {
     const Tensor *known = map_get(&r->tensors, (uintptr_t)proto);
     if (known) return known == &failed_tensor ? NULL : known;
-    Source s = { r, place, proto->name ? proto->name : "", proto, NEW(r->unit->arena, Tensor) };
+    Source s = {r, place, proto->name ? proto->name : "", proto, NEW(r->unit->arena, Tensor)};
     bool ok = read_type(&s) && read_data(&s);
     int64_t bytes = ok ? payload_bytes(s.tensor) : 0;
     if (ok && bytes > r->options.limits.tensor_bytes - r->tensor_bytes)
-        ok = diag(r->unit, place, D_LIMIT_REACHED, (long long)r->options.limits.tensor_bytes, "bytes of constants",
-                  "tensor-bytes");
+        ok = limit_exceeded(r->unit, place, LIMIT_tensor_bytes, r->options.limits.tensor_bytes);
     r->tensor_bytes += bytes;
-    map_set(&r->tensors, (uintptr_t)proto, ok ? (void *)s.tensor : (void *)(uintptr_t)&failed_tensor);
+    map_set(&r->tensors, (uintptr_t)proto,
+            ok ? (void *)s.tensor : (void *)(uintptr_t)&failed_tensor);
     return ok ? s.tensor : NULL;
 }

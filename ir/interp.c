@@ -1,7 +1,8 @@
 /* interp.c - the meaning of loop IR: change it only when the language changes.
  *
- * Kernels run in order; a kernel is made ready (interp_prepare), then its statements are walked.  Memory whose contents
- * are undefined is filled with ones: NaN for every float type, so that a read of it shows in the result. */
+ * Kernels run in order; a kernel is made ready (interp_prepare), then its statements are walked.
+ * Memory whose contents are undefined is filled with ones: NaN for every float type, so that a read
+ * of it shows in the result. */
 #include "interp_acts.h"
 
 #include <stdarg.h>
@@ -79,8 +80,10 @@ static void run_block(const Act *act, Run *r) {
         run_code(&act->code, r);
         switch (act->kind) {
         case ST_FOR:
-            if (act->loop == LOOP_LANES) run_lanes(act, r);
-            else run_for(act, r);
+            if (act->loop == LOOP_LANES)
+                run_lanes(act, r);
+            else
+                run_for(act, r);
             break;
         case ST_IF: run_if(act, r); break;
         case ST_LOCAL: memset(act->memory, 0xff, act->bytes); break;
@@ -91,7 +94,8 @@ static void run_block(const Act *act, Run *r) {
     }
 }
 
-static bool run_kernel(Arena *a, const Program *p, const Kernel *k, char **memory, InterpError *error) {
+static bool run_kernel(Arena *a, const Program *p, const Kernel *k, char **memory,
+                       InterpError *error) {
     Run r = {.kernel = k, .error = error, .mask = 1, .full = 1, .lanes = 1};
     const Act *act = interp_prepare(a, p, k, memory, error);
     if (k->body && !act) return false;
@@ -118,7 +122,8 @@ static bool place_arena(Arena *a, const Program *p, char **memory, InterpError *
         }
         int64_t room = p->arena_bytes - b->offset;
         if (b->offset < 0 || room < 0 || b->count > room / dtypes[b->type].bytes) {
-            snprintf(error->message, sizeof error->message, "buffer '%s' is outside of the arena", b->name);
+            snprintf(error->message, sizeof error->message, "buffer '%s' is outside of the arena",
+                     b->name);
             return false;
         }
         memory[i] = arena + b->offset;
@@ -145,7 +150,8 @@ static bool place_buffers(Arena *a, const Program *p, char **memory, const void 
     return place_arena(a, p, memory, error);
 }
 
-bool interp_run(const Program *p, const void *const *inputs, void *const *outputs, InterpError *error) {
+bool interp_run(const Program *p, const void *const *inputs, void *const *outputs,
+                InterpError *error) {
     Arena *a = p->unit->arena;
     ArenaMark start = arena_mark(a);
     char **memory = NEW_ARRAY(a, char *, p->buffers.n);

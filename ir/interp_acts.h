@@ -8,13 +8,13 @@
 typedef struct Act {
     StmtKind kind;
     LoopKind loop;
-    Code code;               /* extent, condition, value and index; ends with the store of a STORE or ACC */
+    Code code; /* extent, condition, value and index; ends with the store of a STORE or ACC */
     struct Act *next, *body, *other;
-    int64_t *var;            /* FOR: where the variable lives; LANES: the first lane's value */
-    int64_t *lanes_var;      /* LANES: the value of every lane */
-    const void *value;       /* FOR: extent; IF: condition */
-    bool vector;             /* IF: the condition differs between lanes */
-    char *memory;            /* LOCAL */
+    int64_t *var;       /* FOR: where the variable lives; LANES: the first lane's value */
+    int64_t *lanes_var; /* LANES: the value of every lane */
+    const void *value;  /* FOR: extent; IF: condition */
+    bool vector;        /* IF: the condition differs between lanes */
+    char *memory;       /* LOCAL */
     size_t bytes;
 } Act;
 

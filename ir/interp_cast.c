@@ -1,19 +1,19 @@
 /* interp_cast.c - the interpreter's conversions.
  *
- * The types that formulas convert between have a function a pair; every other pair goes through i64, u64 or double,
- * none of which loses anything that the target could hold. */
+ * The types that formulas convert between have a function a pair; every other pair goes through
+ * i64, u64 or double, none of which loses anything that the target could hold. */
 #include "interp_steps.h"
 
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
-#define STEP_CAST(from, T, to, R)                                        \
-    static void cast_##from##_##to(const Step *s, Run *r) {              \
-        const T *restrict x = s->x;                                      \
-        R *restrict d = s->dst;                                          \
-        (void)r;                                                         \
-        for (int i = 0; i < s->n; i++) d[i] = (R)x[i];                   \
+#define STEP_CAST(from, T, to, R)                                                                  \
+    static void cast_##from##_##to(const Step *s, Run *r) {                                        \
+        const T *restrict x = s->x;                                                                \
+        R *restrict d = s->dst;                                                                    \
+        (void)r;                                                                                   \
+        for (int i = 0; i < s->n; i++) d[i] = (R)x[i];                                             \
     }
 
 STEP_CAST(I32, int32_t, F32, float)
@@ -47,7 +47,11 @@ static double magnitude_to_double(uint64_t m) {
 /* A value of any type: floats in f, u64 in u, all other integers in i. */
 typedef struct Wide {
     DTypeKind kind;
-    union { int64_t i; uint64_t u; double f; } value;
+    union {
+        int64_t i;
+        uint64_t u;
+        double f;
+    } value;
 } Wide;
 
 #define READ(T, p, i) (((const T *)(p))[i])
@@ -107,16 +111,19 @@ static uint64_t wide_integer(Run *r, Wide w, DType to) {
     return w.value.f < 0 ? 0 - (uint64_t)-w.value.f : (uint64_t)w.value.f;
 }
 
-static bool wide_bool(Wide w) {
-    return w.kind == DK_FLOAT ? w.value.f != 0 : w.value.u != 0;
-}
+static bool wide_bool(Wide w) { return w.kind == DK_FLOAT ? w.value.f != 0 : w.value.u != 0; }
 
 #define WRITE(T, p, i, v) (((T *)(p))[i] = (T)(v))
 
 static void wide_write(Run *r, DType t, void *p, int i, Wide w) {
     switch (t) {
     case DT_F32: WRITE(float, p, i, wide_float(w)); break;
-    case DT_F64: WRITE(double, p, i, w.kind == DK_FLOAT ? w.value.f : w.kind == DK_SIGNED ? (double)w.value.i : (double)w.value.u); break;
+    case DT_F64:
+        WRITE(double, p, i,
+              w.kind == DK_FLOAT    ? w.value.f
+              : w.kind == DK_SIGNED ? (double)w.value.i
+                                    : (double)w.value.u);
+        break;
     case DT_F16: WRITE(uint16_t, p, i, float_to_half(round_to_odd(wide_double(w)))); break;
     case DT_BF16: WRITE(uint16_t, p, i, float_to_bfloat(round_to_odd(wide_double(w)))); break;
     case DT_BOOL: WRITE(uint8_t, p, i, wide_bool(w)); break;
@@ -142,7 +149,8 @@ static void cast_any(const Step *s, Run *r) {
             wide_write(r, s->to, s->dst, i, wide_read(s->from, s->x, i));
 }
 
-/* Casts that cannot fail may be hoisted over a mask: every lane of a garbage bool or int converts. */
+/* Casts that cannot fail may be hoisted over a mask: every lane of a garbage bool or int converts.
+ */
 static void cast_any_unmasked(const Step *s, Run *r) {
     for (int i = 0; i < s->n; i++) wide_write(r, s->to, s->dst, i, wide_read(s->from, s->x, i));
 }

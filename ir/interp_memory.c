@@ -1,7 +1,8 @@
 /* interp_memory.c - the interpreter's loads, stores, accumulations and selections.
  *
- * Elements are copied by size, so that a constant in a mapped file may be unaligned.  An index is uniform, told
- * for the first lane with a stride (checked at both ends when all lanes are active), or told for every lane. */
+ * Elements are copied by size, so that a constant in a mapped file may be unaligned.  An index is
+ * uniform, told for the first lane with a stride (checked at both ends when all lanes are active),
+ * or told for every lane. */
 #include "interp_steps.h"
 
 #include <math.h>
@@ -25,58 +26,61 @@ static inline int64_t lane_index(const Step *s, IndexForm form, int lane) {
     return form == INDEX_STRIDED ? x[0] + s->stride * lane : x[lane];
 }
 
-#define LOADS(size)                                                                          \
-    static void load_##size(const Step *s, Run *r) {                                         \
-        memcpy(s->dst, element(s, r, "read", ((const int64_t *)s->x)[0]), size);             \
-    }                                                                                        \
-    static void load_lanes_##size(const Step *s, Run *r, IndexForm form) {                   \
-        for (int i = 0; i < r->lanes; i++)                                                   \
-            if (lane_active(r, i))                                                           \
-                memcpy((char *)s->dst + i * size, element(s, r, "read", lane_index(s, form, i)), size); \
-    }                                                                                        \
-    static void load_gather_##size(const Step *s, Run *r) {                                  \
-        load_lanes_##size(s, r, INDEX_GATHER);                                               \
-    }                                                                                        \
-    static void load_strided_##size(const Step *s, Run *r) {                                 \
-        int64_t first = ((const int64_t *)s->x)[0];                                          \
-        if (!whole_vector(s, r, first)) {                                                    \
-            load_lanes_##size(s, r, INDEX_STRIDED);                                          \
-            return;                                                                          \
-        }                                                                                    \
-        const char *from = s->memory + first * size;                                         \
-        if (s->stride == 1) {                                                                \
-            memcpy(s->dst, from, (size_t)r->lanes * size);                                   \
-            return;                                                                          \
-        }                                                                                    \
-        for (int i = 0; i < r->lanes; i++, from += s->stride * size)                         \
-            memcpy((char *)s->dst + i * size, from, size);                                   \
+#define LOADS(size)                                                                                \
+    static void load_##size(const Step *s, Run *r) {                                               \
+        memcpy(s->dst, element(s, r, "read", ((const int64_t *)s->x)[0]), size);                   \
+    }                                                                                              \
+    static void load_lanes_##size(const Step *s, Run *r, IndexForm form) {                         \
+        for (int i = 0; i < r->lanes; i++)                                                         \
+            if (lane_active(r, i))                                                                 \
+                memcpy((char *)s->dst + i * size, element(s, r, "read", lane_index(s, form, i)),   \
+                       size);                                                                      \
+    }                                                                                              \
+    static void load_gather_##size(const Step *s, Run *r) {                                        \
+        load_lanes_##size(s, r, INDEX_GATHER);                                                     \
+    }                                                                                              \
+    static void load_strided_##size(const Step *s, Run *r) {                                       \
+        int64_t first = ((const int64_t *)s->x)[0];                                                \
+        if (!whole_vector(s, r, first)) {                                                          \
+            load_lanes_##size(s, r, INDEX_STRIDED);                                                \
+            return;                                                                                \
+        }                                                                                          \
+        const char *from = s->memory + first * size;                                               \
+        if (s->stride == 1) {                                                                      \
+            memcpy(s->dst, from, (size_t)r->lanes *size);                                          \
+            return;                                                                                \
+        }                                                                                          \
+        for (int i = 0; i < r->lanes; i++, from += s->stride * size)                               \
+            memcpy((char *)s->dst + i * size, from, size);                                         \
     }
 
-#define STORES(size)                                                                         \
-    static void store_##size(const Step *s, Run *r) {                                        \
-        memcpy(element(s, r, "write", ((const int64_t *)s->x)[0]), s->y, size);              \
-    }                                                                                        \
-    static void store_lanes_##size(const Step *s, Run *r, IndexForm form) {                  \
-        for (int i = 0; i < r->lanes; i++)                                                   \
-            if (lane_active(r, i))                                                           \
-                memcpy(element(s, r, "write", lane_index(s, form, i)),                       \
-                       (const char *)s->y + i * size, size);                                 \
-    }                                                                                        \
-    static void store_gather_##size(const Step *s, Run *r) {                                 \
-        store_lanes_##size(s, r, INDEX_GATHER);                                              \
-    }                                                                                        \
-    static void store_strided_##size(const Step *s, Run *r) {                                \
-        int64_t first = ((const int64_t *)s->x)[0];                                          \
-        if (s->stride == 1 && whole_vector(s, r, first))                                     \
-            memcpy(s->memory + first * size, s->y, (size_t)r->lanes * size);                 \
-        else                                                                                 \
-            store_lanes_##size(s, r, INDEX_STRIDED);                                         \
+#define STORES(size)                                                                               \
+    static void store_##size(const Step *s, Run *r) {                                              \
+        memcpy(element(s, r, "write", ((const int64_t *)s->x)[0]), s->y, size);                    \
+    }                                                                                              \
+    static void store_lanes_##size(const Step *s, Run *r, IndexForm form) {                        \
+        for (int i = 0; i < r->lanes; i++)                                                         \
+            if (lane_active(r, i))                                                                 \
+                memcpy(element(s, r, "write", lane_index(s, form, i)),                             \
+                       (const char *)s->y + i * size, size);                                       \
+    }                                                                                              \
+    static void store_gather_##size(const Step *s, Run *r) {                                       \
+        store_lanes_##size(s, r, INDEX_GATHER);                                                    \
+    }                                                                                              \
+    static void store_strided_##size(const Step *s, Run *r) {                                      \
+        int64_t first = ((const int64_t *)s->x)[0];                                                \
+        if (s->stride == 1 && whole_vector(s, r, first))                                           \
+            memcpy(s->memory + first * size, s->y, (size_t)r->lanes * size);                       \
+        else                                                                                       \
+            store_lanes_##size(s, r, INDEX_STRIDED);                                               \
     }
 
-LOADS(1) LOADS(2) LOADS(4) LOADS(8)
-STORES(1) STORES(2) STORES(4) STORES(8)
+LOADS(1)
+LOADS(2) LOADS(4) LOADS(8) STORES(1) STORES(2) STORES(4) STORES(8)
 
-static int size_log(int size) { return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3; }
+    static int size_log(int size) {
+    return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3;
+}
 
 StepFn *step_load(IndexForm form, int size) {
     static StepFn *const fns[INDEX_FORMS][4] = {
@@ -96,34 +100,35 @@ StepFn *step_store(IndexForm form, int size) {
     return fns[form][size_log(size)];
 }
 
-/* y and z are the addend, or the factors where fused; lanes that meet in one element add in their order. */
-#define ACC(name, T, sum)                                                      \
-    static inline void name##_lane(const Step *s, char *at, int i) {           \
-        T old, y = ((const T *)s->y)[i], z = s->z ? ((const T *)s->z)[i] : y;  \
-        memcpy(&old, at, sizeof old);                                          \
-        (void)z;                                                               \
-        T new = (T)(sum);                                                      \
-        memcpy(at, &new, sizeof new);                                          \
-    }                                                                          \
-    static void name(const Step *s, Run *r) {                                  \
-        name##_lane(s, element(s, r, "write", ((const int64_t *)s->x)[0]), 0); \
-    }                                                                          \
-    static void name##_gather(const Step *s, Run *r) {                         \
-        for (int i = 0; i < r->lanes; i++)                                     \
-            if (lane_active(r, i))                                             \
-                name##_lane(s, element(s, r, "write", lane_index(s, INDEX_GATHER, i)), i); \
-    }                                                                          \
-    static void name##_strided(const Step *s, Run *r) {                        \
-        int64_t first = ((const int64_t *)s->x)[0];                            \
-        if (whole_vector(s, r, first)) {                                       \
-            char *at = s->memory + first * (int64_t)sizeof(T);                 \
-            for (int i = 0; i < r->lanes; i++, at += s->stride * (int64_t)sizeof(T)) \
-                name##_lane(s, at, i);                                         \
-            return;                                                            \
-        }                                                                      \
-        for (int i = 0; i < r->lanes; i++)                                     \
-            if (lane_active(r, i))                                             \
-                name##_lane(s, element(s, r, "write", lane_index(s, INDEX_STRIDED, i)), i); \
+/* y and z are the addend, or the factors where fused; lanes that meet in one element add in their
+ * order. */
+#define ACC(name, T, sum)                                                                          \
+    static inline void name##_lane(const Step *s, char *at, int i) {                               \
+        T old, y = ((const T *)s->y)[i], z = s->z ? ((const T *)s->z)[i] : y;                      \
+        memcpy(&old, at, sizeof old);                                                              \
+        (void)z;                                                                                   \
+        T new = (T)(sum);                                                                          \
+        memcpy(at, &new, sizeof new);                                                              \
+    }                                                                                              \
+    static void name(const Step *s, Run *r) {                                                      \
+        name##_lane(s, element(s, r, "write", ((const int64_t *)s->x)[0]), 0);                     \
+    }                                                                                              \
+    static void name##_gather(const Step *s, Run *r) {                                             \
+        for (int i = 0; i < r->lanes; i++)                                                         \
+            if (lane_active(r, i))                                                                 \
+                name##_lane(s, element(s, r, "write", lane_index(s, INDEX_GATHER, i)), i);         \
+    }                                                                                              \
+    static void name##_strided(const Step *s, Run *r) {                                            \
+        int64_t first = ((const int64_t *)s->x)[0];                                                \
+        if (whole_vector(s, r, first)) {                                                           \
+            char *at = s->memory + first * (int64_t)sizeof(T);                                     \
+            for (int i = 0; i < r->lanes; i++, at += s->stride * (int64_t)sizeof(T))               \
+                name##_lane(s, at, i);                                                             \
+            return;                                                                                \
+        }                                                                                          \
+        for (int i = 0; i < r->lanes; i++)                                                         \
+            if (lane_active(r, i))                                                                 \
+                name##_lane(s, element(s, r, "write", lane_index(s, INDEX_STRIDED, i)), i);        \
     }
 
 ACC(acc_F32, float, old + y)
@@ -135,7 +140,8 @@ ACC(acc_16, uint16_t, old + y)
 ACC(acc_32, uint32_t, old + y)
 ACC(acc_64, uint64_t, old + y)
 
-#define FORMS(name) [INDEX_UNIFORM] = name, [INDEX_STRIDED] = name##_strided, [INDEX_GATHER] = name##_gather
+#define FORMS(name)                                                                                \
+    [INDEX_UNIFORM] = name, [INDEX_STRIDED] = name##_strided, [INDEX_GATHER] = name##_gather
 
 StepFn *step_acc(IndexForm form, DType type, bool fused) {
     static StepFn *const floats[2][2][INDEX_FORMS] = {
@@ -148,11 +154,11 @@ StepFn *step_acc(IndexForm form, DType type, bool fused) {
     return dtype_is_int(type) && !fused ? integers[size_log(dtypes[type].bytes)][form] : NULL;
 }
 
-#define SPREAD(T)                                                   \
-    {                                                               \
-        T x = *(const T *)s->x, *restrict d = s->dst;               \
-        for (int i = 0; i < s->n; i++) d[i] = x;                    \
-        break;                                                      \
+#define SPREAD(T)                                                                                  \
+    {                                                                                              \
+        T x = *(const T *)s->x, *restrict d = s->dst;                                              \
+        for (int i = 0; i < s->n; i++) d[i] = x;                                                   \
+        break;                                                                                     \
     }
 
 void step_broadcast(const Step *s, Run *r) {
@@ -165,12 +171,12 @@ void step_broadcast(const Step *s, Run *r) {
     }
 }
 
-#define BLEND(T)                                                         \
-    {                                                                    \
-        const T *restrict y = s->y, *restrict z = s->z;                  \
-        T *restrict d = s->dst;                                          \
-        for (int i = 0; i < s->n; i++) d[i] = cond[i] ? y[i] : z[i];     \
-        break;                                                           \
+#define BLEND(T)                                                                                   \
+    {                                                                                              \
+        const T *restrict y = s->y, *restrict z = s->z;                                            \
+        T *restrict d = s->dst;                                                                    \
+        for (int i = 0; i < s->n; i++) d[i] = cond[i] ? y[i] : z[i];                               \
+        break;                                                                                     \
     }
 
 void step_select(const Step *s, Run *r) {
@@ -201,8 +207,10 @@ static void take(const Step *s, const void *from, uint64_t mask) {
 void step_choice(const Step *s, Run *r) {
     const Choice *c = s->choice;
     uint64_t all = r->mask, yes = 0;
-    if (c->vector) yes = run_mask(r, s->x);
-    else if (*(const uint8_t *)s->x) yes = all;
+    if (c->vector)
+        yes = run_mask(r, s->x);
+    else if (*(const uint8_t *)s->x)
+        yes = all;
     uint64_t no = all & ~yes;
     if (yes) {
         r->mask = yes;

@@ -1,7 +1,8 @@
 /* interp_prepare.c - a kernel to steps: variables and expressions to slots, once before it runs.
  *
- * Within a statement every expression is computed once.  What may fail stands in the steps of the SELECT side that
- * it belongs to (a region); all else is computed for all lanes before, whether it is chosen or not. */
+ * Within a statement every expression is computed once.  What may fail stands in the steps of the
+ * SELECT side that it belongs to (a region); all else is computed for all lanes before, whether it
+ * is chosen or not. */
 #include "interp_acts.h"
 
 #include <string.h>
@@ -9,11 +10,12 @@
 /* The steps of a statement, or of a side of a SELECT in it. */
 typedef struct Region {
     struct Region *outer;
-    int id;                  /* from 1, unique in the kernel */
+    int id; /* from 1, unique in the kernel */
     Code code;
 } Region;
 
-/* Where the value of an expression is, if it was computed for the statement at hand in a region around. */
+/* Where the value of an expression is, if it was computed for the statement at hand in a region
+ * around. */
 typedef struct Known {
     void *at;
     int region, statement;
@@ -26,11 +28,12 @@ typedef struct Prepare {
     InterpError *error;
     jmp_buf jump;
     char **memory;
-    Known *own, *first, *spread;     /* by expression id: its slot; its first lane; a uniform one for all lanes */
-    void **vars;                     /* by variable id: its slot */
-    const Var *lane;                 /* the enclosing LANES loop's, or NULL */
-    int64_t *lane_first;             /* its value on the first lane; NULL: 0 */
-    int width;                       /* lanes at once; 1 outside of LANES */
+    Known *own, *first,
+        *spread;     /* by expression id: its slot; its first lane; a uniform one for all lanes */
+    void **vars;     /* by variable id: its slot */
+    const Var *lane; /* the enclosing LANES loop's, or NULL */
+    int64_t *lane_first; /* its value on the first lane; NULL: 0 */
+    int width;           /* lanes at once; 1 outside of LANES */
     int statement, regions;
     Region *root;
 } Prepare;
@@ -90,8 +93,14 @@ static void fill_constant(const Expr *e, void *at) {
     switch (e->type) {
     case DT_F32: memcpy(at, &narrow, 4); return;
     case DT_F64: memcpy(at, &f, 8); return;
-    case DT_F16: half = float_to_half(narrow); memcpy(at, &half, 2); return;
-    case DT_BF16: half = float_to_bfloat(narrow); memcpy(at, &half, 2); return;
+    case DT_F16:
+        half = float_to_half(narrow);
+        memcpy(at, &half, 2);
+        return;
+    case DT_BF16:
+        half = float_to_bfloat(narrow);
+        memcpy(at, &half, 2);
+        return;
     case DT_U8:
     case DT_I8:
     case DT_U4:
@@ -172,7 +181,8 @@ static IndexForm access_form(Prepare *p, const Expr *index, bool vector, Region 
 static Step access_begin(Prepare *p, const Buffer *buffer) {
     if (!p->memory[buffer->id] && buffer->count > 0)
         prepare_fail(p, "a buffer without memory is accessed");
-    return (Step){.size = dtypes[buffer->type].bytes, .memory = p->memory[buffer->id], .buffer = buffer};
+    return (Step){
+        .size = dtypes[buffer->type].bytes, .memory = p->memory[buffer->id], .buffer = buffer};
 }
 
 static void emit_load(Prepare *p, const Expr *e, Region *g, void *at) {
@@ -237,9 +247,12 @@ static void *value_of(Prepare *p, const Expr *e, Region *g) {
     if (known_in(p, k, g)) return k->at;
     if (e->vector && !p->lane) prepare_fail(p, "a vector outside of its loop");
     void *at = slot_new(p, e->vector ? p->width : 1);
-    if (e->kind == EX_LOAD) emit_load(p, e, g, at);
-    else if (e->kind == EX_SELECT && (e->args[1]->traps || e->args[2]->traps)) emit_choice(p, e, g, at);
-    else emit_scalar(p, e, g, at);
+    if (e->kind == EX_LOAD)
+        emit_load(p, e, g, at);
+    else if (e->kind == EX_SELECT && (e->args[1]->traps || e->args[2]->traps))
+        emit_choice(p, e, g, at);
+    else
+        emit_scalar(p, e, g, at);
     return slot_know(p, k, g, at);
 }
 
@@ -248,7 +261,8 @@ static Act *block_prepare(Prepare *p, const Stmt *s);
 static void prepare_lanes(Prepare *p, const Stmt *s, Act *act) {
     int64_t extent;
     if (p->lane) prepare_fail(p, "lanes within lanes");
-    if (!expr_is_const_int(s->extent, &extent) || extent < 1) prepare_fail(p, "lanes without a constant extent");
+    if (!expr_is_const_int(s->extent, &extent) || extent < 1)
+        prepare_fail(p, "lanes without a constant extent");
     p->lane = s->var;
     p->width = extent < MAX_LANES ? (int)extent : MAX_LANES;
     act->lanes_var = slot_new(p, p->width);
@@ -287,7 +301,8 @@ static void prepare_local(Prepare *p, const Stmt *s, Act *act) {
     const Buffer *buffer = s->buffer;
     act->bytes = (size_t)buffer->count * (size_t)dtypes[buffer->type].bytes;
     if (!p->memory[buffer->id])
-        p->memory[buffer->id] = arena_array(p->arena, (size_t)buffer->count + 1, (size_t)dtypes[buffer->type].bytes);
+        p->memory[buffer->id] =
+            arena_array(p->arena, (size_t)buffer->count + 1, (size_t)dtypes[buffer->type].bytes);
     act->memory = p->memory[buffer->id];
 }
 
@@ -336,8 +351,10 @@ static Act *block_prepare(Prepare *p, const Stmt *s) {
     return first;
 }
 
-Act *interp_prepare(Arena *a, const Program *program, const Kernel *k, char **memory, InterpError *error) {
-    Prepare p = {.arena = a, .program = program, .kernel = k, .error = error, .memory = memory, .width = 1};
+Act *interp_prepare(Arena *a, const Program *program, const Kernel *k, char **memory,
+                    InterpError *error) {
+    Prepare p = {
+        .arena = a, .program = program, .kernel = k, .error = error, .memory = memory, .width = 1};
     p.own = NEW_ARRAY(a, Known, k->n_exprs);
     p.first = NEW_ARRAY(a, Known, k->n_exprs);
     p.spread = NEW_ARRAY(a, Known, k->n_exprs);

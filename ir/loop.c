@@ -95,7 +95,7 @@ Var *var_new(Builder *b, const char *name, DType type) {
     return v;
 }
 
-const Expr *st_for(Builder *b, LoopKind kind, const char *name, const Expr *extent) {
+const Expr *stmt_for(Builder *b, LoopKind kind, const char *name, const Expr *extent) {
     Unit *u = b->program->unit;
     int64_t n = 0;
     if (extent->type != DT_I64) BUG(u, "loop %s: its extent is no i64", name);
@@ -113,6 +113,17 @@ const Expr *st_for(Builder *b, LoopKind kind, const char *name, const Expr *exte
     s->loop = kind;
     open_block(b, s, slot);
     return ex_var(b, v);
+}
+
+/* One turn that is no vector is no loop. */
+static bool is_once(LoopKind kind, const Expr *extent) {
+    int64_t n;
+    return kind != LOOP_LANES && expr_is_const_int(extent, &n) && n == 1;
+}
+
+const Expr *st_for(Builder *b, LoopKind kind, const char *name, const Expr *extent) {
+    const Expr *v = stmt_for(b, kind, name, extent);
+    return is_once(kind, extent) ? ex_index(b, 0) : v;
 }
 
 const Expr *st_for_n(Builder *b, LoopKind kind, const char *name, int64_t extent) {
@@ -140,7 +151,8 @@ static Stmt *remainder_of(Builder *b, Stmt *s) {
     int64_t n;
     if (s->kind == ST_FOR) {
         bool never = expr_is_const_int(s->extent, &n) && n <= 0;
-        return never || !s->body ? NULL : s;
+        if (never) return NULL;
+        return s->body && !is_once(s->loop, s->extent) ? s : s->body;
     }
     if (expr_is_const_int(s->cond, &n)) return n ? s->body : s->other;
     if (!s->body && s->other) {

@@ -88,7 +88,8 @@ struct Buffer {
     BufferKind kind;
     const Tensor *data;      /* BUF_CONST; NULL when parsed from a text that only tells the hash */
     uint64_t hash;           /* BUF_CONST without data: of the data */
-    bool ranged;             /* BUF_CONST of integers: lo..hi are known (set when it is first loaded from) */
+    bool ranged;             /* integers lie in lo..hi: of a BUF_CONST found at its first load, of a BUF_LOCAL
+                                promised by its maker and checked at every store */
     int64_t lo, hi;
     int64_t offset;          /* BUF_ARENA: byte offset in the arena, by the memory plan */
     int lanes;               /* BUF_LOCAL: > 0: only accessed as whole aligned vectors of so many lanes */
@@ -192,8 +193,9 @@ bool expr_affine_in(Builder *b, const Expr *e, const Var *v, int64_t *coefficien
 /* A copy of e with v replaced by `by` (simplified again). */
 const Expr *expr_replace(Builder *b, const Expr *e, const Var *v, const Expr *by);
 
-const Expr *st_for(Builder *b, LoopKind kind, const char *name, const Expr *extent);   /* opens; gives the variable */
-const Expr *st_for_n(Builder *b, LoopKind kind, const char *name, int64_t extent);     /* extent 1: still a loop */
+const Expr *st_for(Builder *b, LoopKind kind, const char *name, const Expr *extent);   /* opens; gives the variable
+                                       (a loop of one turn vanishes, but for LANES: 0) */
+const Expr *st_for_n(Builder *b, LoopKind kind, const char *name, int64_t extent);
 void st_if(Builder *b, const Expr *cond);
 void st_else(Builder *b);
 void st_end(Builder *b);                              /* closes the innermost FOR or IF */

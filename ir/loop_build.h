@@ -33,6 +33,7 @@ const Expr *ex_var(Builder *b, const Var *v);
 bool scalar_takes(ScalarOp op, DType t);        /* is op defined on operands of t? */
 /* Statements as they stand: closes a block, whatever is in it; a LET of any value; a write, checked by the caller. */
 void stmt_close(Builder *b);
+const Expr *stmt_for(Builder *b, LoopKind kind, const char *name, const Expr *extent);   /* also of one turn */
 const Expr *stmt_let(Builder *b, const char *name, const Expr *value);
 Stmt *stmt_write(Builder *b, StmtKind kind, Buffer *buffer, const Expr *index, const Expr *value,
                  const Expr *factor);
@@ -40,7 +41,7 @@ Var *var_new(Builder *b, const char *name, DType type);
 
 bool expr_may_fail(const Expr *e);              /* evaluating it, its parts apart */
 /* Before placing: what may fail and is shared inside an arm becomes a SELECT that may leave it (in *guarded). */
-void kernel_guard(Builder *b, Map *guarded);
+void kernel_guard(Builder *b, Arena *scratch, Map *guarded);
 
 /* Ranges: of a type, and of an expression from those of its parts (sets lo, hi). */
 typedef struct Range { int64_t lo, hi; } Range;

@@ -186,6 +186,8 @@ static void check_write(Checker *c, const Stmt *s) {
     if (buffer->kind == BUF_INPUT || buffer->kind == BUF_CONST) wrong(c, "is written", buffer->name);
     if (s->kind == ST_ACC && !scalar_takes(s->fused ? SC_FMA : SC_ADD, buffer->type))
         wrong(c, "is accumulated in", buffer->name);
+    if (buffer->ranged && (s->value->lo < buffer->lo || s->value->hi > buffer->hi))
+        wrong(c, "takes a value outside its range", buffer->name);
     check_access(c, buffer, s->index);
 }
 

@@ -14,6 +14,7 @@ typedef struct Path {
 
 typedef struct Guard {
     Builder *b;
+    Arena *arena;            /* of the maps */
     Map *guarded;            /* the selects that were made */
     Map done;                /* (expression, path) -> what it became */
     Map counts;              /* of the arm being looked at: expression -> Count */
@@ -36,7 +37,7 @@ static void count_uses(Guard *g, const Expr *e) {
     if (!e->traps) return;
     Count *count = map_get(&g->counts, (uintptr_t)e);
     if (!count) {
-        count = NEW(g->b->arena, Count);
+        count = NEW(g->arena, Count);
         map_set(&g->counts, (uintptr_t)e, count);
     }
     if (count->uses++) return;
@@ -68,7 +69,7 @@ static const Expr *guard_arm(Guard *g, const Expr *arm, const Expr *cond, const 
     if (!arm->traps) return arm;
     Path path = {outer, cond, ++g->paths};
     arm = guard(g, arm, &path);
-    g->counts = (Map){.arena = g->b->arena};
+    g->counts = (Map){.arena = g->arena};
     count_uses(g, arm);
     return replace_shared(g, arm, &path);
 }
@@ -105,7 +106,7 @@ static void guard_block(Guard *g, Stmt *s) {
     }
 }
 
-void kernel_guard(Builder *b, Map *guarded) {
-    Guard g = {.b = b, .guarded = guarded, .done = {.arena = b->arena}};
+void kernel_guard(Builder *b, Arena *scratch, Map *guarded) {
+    Guard g = {.b = b, .arena = scratch, .guarded = guarded, .done = {.arena = scratch}};
     guard_block(&g, b->kernel->body);
 }

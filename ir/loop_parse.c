@@ -438,7 +438,7 @@ static void parse_for(Parser *p) {
         fail(p, "the extent of such a loop must be constant and small");
     if (p->failed) return;
     int outer = p->scope.n;
-    const Expr *v = st_for(p->b, kind, name, extent);
+    const Expr *v = stmt_for(p->b, kind, name, extent);
     declare(p, name, v->var);
     parse_block(p);
     p->scope.n = p->names.n = outer;

@@ -234,7 +234,7 @@ static const Expr *make_let(Placer *p, const Entry *entry, int home, const Expr 
     v->hi = value->hi;
     v->let = value;
     v->vector = value->vector;
-    Stmt *s = NEW(p->arena, Stmt);
+    Stmt *s = NEW(b->arena, Stmt);
     *s = (Stmt){.kind = ST_LET, .var = v, .value = value};
     Pre *pre = &p->pre.at[home];
     if (pre->last) pre->last->next = s;
@@ -321,11 +321,11 @@ static Stmt *drop_unused(const Kernel *k, Stmt *s, bool *used) {
     return s;
 }
 
-void kernel_place(Builder *b) {
+static void place(Builder *b, Arena *a) {
     Kernel *k = b->kernel;
-    Arena *a = b->arena;
-    Placer p = {.b = b, .arena = a, .entries = {.arena = a}, .guarded = {.arena = a}, .written = writes_of(k->body)};
-    kernel_guard(b, &p.guarded);
+    Placer p = {.b = b, .arena = a, .entries = {.arena = a}, .guarded = {.arena = a}};
+    kernel_guard(b, a, &p.guarded);
+    p.written = writes_of(k->body);
     p.var_level = NEW_ARRAY(a, int, k->n_vars + 1);
     p.var_done = NEW_ARRAY(a, const Expr *, k->n_vars + 1);
     p.level_of = NEW_ARRAY(a, int, k->n_exprs + 1);
@@ -339,4 +339,12 @@ void kernel_place(Builder *b) {
     bool *used = NEW_ARRAY(a, bool, k->n_vars + 1);
     walk_start(k);
     k->body = drop_unused(k, k->body, used);
+}
+
+void kernel_place(Builder *b) {
+    Escape *e = arena_escape(b->arena);
+    Arena *scratch = arena_new(0, e);
+    if (!scratch) escape(e, STATUS_LIMIT, "out of memory");
+    place(b, scratch);
+    arena_free(scratch);
 }

@@ -101,6 +101,27 @@ static bool difference(const Expr *x, const Expr *y, Range *d) {
     return true;
 }
 
+/* e == rest + c, without wrapping? */
+static bool is_shifted(const Expr *e, const Expr **rest, int64_t *c) {
+    Range r;
+    if (e->type != DT_I64 || !(is_op(e, SC_ADD) || is_op(e, SC_SUB))) return false;
+    if (!expr_is_const_int(e->args[1], c) || *c == INT64_MIN) return false;
+    if (is_op(e, SC_SUB)) *c = -*c;
+    *rest = e->args[0];
+    return range_add_fits((*rest)->lo, *c, &r.lo) && range_add_fits((*rest)->hi, *c, &r.hi);
+}
+
+/* x + c < k is x < k - c, and k <= x + c is k - c <= x. */
+static const Expr *simplify_shifted(Builder *b, ScalarOp op, const Expr *x, const Expr *y) {
+    const Expr *rest;
+    int64_t k, c, moved;
+    if (expr_is_const_int(y, &k) && is_shifted(x, &rest, &c) && !__builtin_sub_overflow(k, c, &moved))
+        return ex_scalar(b, op, rest, ex_index(b, moved), NULL);
+    if (expr_is_const_int(x, &k) && is_shifted(y, &rest, &c) && !__builtin_sub_overflow(k, c, &moved))
+        return ex_scalar(b, op, ex_index(b, moved), rest, NULL);
+    return NULL;
+}
+
 static const Expr *simplify_order(Builder *b, ScalarOp op, const Expr *x, const Expr *y) {
     Range d;
     int64_t c;
@@ -109,11 +130,13 @@ static const Expr *simplify_order(Builder *b, ScalarOp op, const Expr *x, const 
         if (d.hi < 0 || (op == SC_LE && d.hi == 0)) return ex_bool(b, true);
         if (d.lo > 0 || (op == SC_LT && d.lo == 0)) return ex_bool(b, false);
     }
-    if (op == SC_LT || x->type == DT_U64) return NULL;
-    /* One form with constants: LT. */
+    if (x->type == DT_U64) return NULL;
+    const Expr *shifted = simplify_shifted(b, op, x, y);
+    if (shifted) return shifted;
+    /* One form with constants, as one would write it: c <= x and x < c. */
     Range all = range_of_type(x->type);
-    if (expr_is_const_int(y, &c) && c < all.hi) return ex_lt(b, x, ex_int(b, x->type, c + 1));
-    if (expr_is_const_int(x, &c) && c > all.lo) return ex_lt(b, ex_int(b, x->type, c - 1), y);
+    if (op == SC_LE && expr_is_const_int(y, &c) && c < all.hi) return ex_lt(b, x, ex_int(b, x->type, c + 1));
+    if (op == SC_LT && expr_is_const_int(x, &c) && c < all.hi) return ex_le(b, ex_int(b, x->type, c + 1), y);
     return NULL;
 }
 

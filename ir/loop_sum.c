@@ -282,32 +282,39 @@ static void take_fact(Sum *s, const Fact *fact, Range *taken) {
     *taken = range_add(*taken, range_mul(fact->range, (Range){k, k}));
 }
 
-static Range atom_range_where(const Expr *e, const Fact *facts, int n_facts) {
+enum { WHERE_DEPTH = 8 };    /* the facts are asked of so many levels: shared parts are visited again and again */
+
+static Range sum_range_at(const Expr *e, const Fact *facts, int n_facts, int depth);
+
+static Range atom_range_at(const Expr *e, const Fact *facts, int n_facts, int depth) {
     Range own = range_of(e);
-    if (e->kind == EX_SELECT) {
-        Range y = sum_range_where(e->args[1], facts, n_facts), n = sum_range_where(e->args[2], facts, n_facts);
-        return range_both(own, (Range){y.lo < n.lo ? y.lo : n.lo, y.hi > n.hi ? y.hi : n.hi});
-    }
-    if (e->kind != EX_SCALAR || e->n_args != 2) return own;
-    Range x = sum_range_where(e->args[0], facts, n_facts), y = sum_range_where(e->args[1], facts, n_facts);
-    return range_both(own, range_op(e->op, x, y));
+    bool select = e->kind == EX_SELECT;
+    if (depth == WHERE_DEPTH || (!select && (e->kind != EX_SCALAR || e->n_args != 2))) return own;
+    Range x = sum_range_at(e->args[select], facts, n_facts, depth + 1);
+    Range y = sum_range_at(e->args[select + 1], facts, n_facts, depth + 1);
+    if (!select) return range_both(own, range_op(e->op, x, y));
+    return range_both(own, (Range){x.lo < y.lo ? x.lo : y.lo, x.hi > y.hi ? x.hi : y.hi});
 }
 
-static Range sum_range_atoms(const Sum *s, const Fact *facts, int n_facts) {
+static Range sum_range_atoms(const Sum *s, const Fact *facts, int n_facts, int depth) {
     Range r = {s->c, s->c};
     for (int i = 0; i < s->n; i++) {
         Range c = {s->terms[i].c, s->terms[i].c};
-        r = range_add(r, range_mul(atom_range_where(s->terms[i].x, facts, n_facts), c));
+        r = range_add(r, range_mul(atom_range_at(s->terms[i].x, facts, n_facts, depth), c));
         if (range_is_all(r)) return r;
     }
     return r;
 }
 
-Range sum_range_where(const Expr *e, const Fact *facts, int n_facts) {
+static Range sum_range_at(const Expr *e, const Fact *facts, int n_facts, int depth) {
     Sum s = {.n = 0};
     Range taken = {0, 0}, own = range_of(e);
     if (!gather_expanded(&s, e, 1)) return own;
     for (int i = n_facts - 1; i >= 0; i--) take_fact(&s, &facts[i], &taken);
-    Range r = range_add(sum_range_atoms(&s, facts, n_facts), taken);
+    Range r = range_add(sum_range_atoms(&s, facts, n_facts, depth), taken);
     return range_is_all(r) ? own : range_both(own, r);
+}
+
+Range sum_range_where(const Expr *e, const Fact *facts, int n_facts) {
+    return sum_range_at(e, facts, n_facts, 0);
 }

@@ -96,11 +96,11 @@ static void add_axis(Reduction *r, int d, int64_t stride) {
 }
 
 static void plan_slots(Reduction *r) {
-    Loop *run = &r->loops[r->n_loops - 1];
     r->partials = 1;
     r->slots = 1;
     for (r->first = 0; r->first < r->n_loops && !r->loops[r->first].reduced;) r->first++;
     if (r->first == r->n_loops) return;
+    Loop *run = &r->loops[r->n_loops - 1];
     if (run->reduced && r->rule->n_acc == 1)
         r->partials = run->extent < PARTIALS ? run->extent : PARTIALS;
     const Loop *before = run - 1;
@@ -355,7 +355,7 @@ void lower_reduce(Lower *l, Node *n) {
     }
     for (int d = 0; d < r.in->rank && value_count(r.in); d++) add_axis(&r, d, stride[d]);
     plan_slots(&r);
-    if (r.n_loops == 0 || r.first == r.n_loops) lower_for_each(l, r.out, give_untouched, &r);
+    if (r.first == r.n_loops) lower_for_each(l, r.out, give_untouched, &r);
     else reduce_loops(l, &r);
     lower_end_kernel(l);
 }

@@ -16,7 +16,9 @@ const Expr *bits_of(Builder *b, const Expr *x) { return ex_bitcast(b, format_of(
 
 const Expr *half(Builder *b, const Expr *x) { return ex_mul(b, x, num(b, x, 0.5)); }
 
-const Expr *is_less(Builder *b, const Expr *x, double bound) { return ex_lt(b, x, num(b, x, bound)); }
+const Expr *is_less(Builder *b, const Expr *x, double bound) {
+    return ex_lt(b, x, num(b, x, bound));
+}
 
 const Expr *poly(Builder *b, const Expr *x, const double *c, int n) {
     const Expr *sum = num(b, x, c[n - 1]);
@@ -45,8 +47,7 @@ static Pair split(Builder *b, const Expr *x) {
 
 Pair pair_product(Builder *b, const Expr *x, const Expr *y) {
     const Expr *hi = ex_mul(b, x, y);
-    if (builder_program(b)->target->fma)
-        return (Pair){hi, ex_fma(b, x, y, ex_neg(b, hi))};
+    if (builder_program(b)->target->fma) return (Pair){hi, ex_fma(b, x, y, ex_neg(b, hi))};
     Pair p = split(b, x), q = split(b, y);
     const Expr *lo = ex_sub(b, ex_mul(b, p.hi, q.hi), hi);
     lo = ex_add(b, lo, ex_mul(b, p.hi, q.lo));

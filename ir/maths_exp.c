@@ -1,23 +1,33 @@
 /* maths_exp.c - exponentials and what is made of them.
  *
- * exp(x) = 2^k exp(r) with x = k ln 2 + r, |r| <= ln(2)/2; exp(r) = 1 + r + r^2 q(r).  ln 2 is split so that k times its
- * upper part is exact.  Bounds in ulp are those of tests/unit/maths.c. */
+ * exp(x) = 2^k exp(r) with x = k ln 2 + r, |r| <= ln(2)/2; exp(r) = 1 + r + r^2 q(r).  ln 2 is
+ * split so that k times its upper part is exact.  Bounds in ulp are those of tests/unit/maths.c. */
 #include "maths_build.h"
 
 #include <math.h>
 
-static const double exp_f32[] = {0x1.fffffcp-2, 0x1.55549p-3, 0x1.5558a0p-5, 0x1.123ac8p-7, 0x1.6a600ap-10};
+static const double exp_f32[] = {0x1.fffffcp-2, 0x1.55549p-3, 0x1.5558a0p-5, 0x1.123ac8p-7,
+                                 0x1.6a600ap-10};
 static const double exp_f64[] = {
-    0x1.000000000000ap-1, 0x1.5555555555503p-3, 0x1.555555555068dp-5, 0x1.11111111258eap-7, 0x1.6c16c184875c9p-10,
-    0x1.a01a0135ca3c1p-13, 0x1.a019992716bfcp-16, 0x1.71df0c423ace7p-19, 0x1.28ae38d2316ebp-22, 0x1.ada6b035dc31cp-26};
+    0x1.000000000000ap-1,  0x1.5555555555503p-3,  0x1.555555555068dp-5,  0x1.11111111258eap-7,
+    0x1.6c16c184875c9p-10, 0x1.a01a0135ca3c1p-13, 0x1.a019992716bfcp-16, 0x1.71df0c423ace7p-19,
+    0x1.28ae38d2316ebp-22, 0x1.ada6b035dc31cp-26};
 /* For exp(r) - 1: the relative error near 0 matters. */
-static const double expm1_f64[] = {
-    0x1p-1, 0x1.5555555555559p-3, 0x1.5555555555557p-5, 0x1.111111110f642p-7, 0x1.6c16c16c156c6p-10,
-    0x1.a01a01b00fcc5p-13, 0x1.a01a01ab776ddp-16, 0x1.71ddf7e787d81p-19, 0x1.27e4d02d1698dp-22, 0x1.af5f7dfc34dp-26,
-    0x1.1f85dbdbe8fefp-29};
+static const double expm1_f64[] = {0x1p-1,
+                                   0x1.5555555555559p-3,
+                                   0x1.5555555555557p-5,
+                                   0x1.111111110f642p-7,
+                                   0x1.6c16c16c156c6p-10,
+                                   0x1.a01a01b00fcc5p-13,
+                                   0x1.a01a01ab776ddp-16,
+                                   0x1.71ddf7e787d81p-19,
+                                   0x1.27e4d02d1698dp-22,
+                                   0x1.af5f7dfc34dp-26,
+                                   0x1.1f85dbdbe8fefp-29};
 
 static const double log2_e = 0x1.71547652b82fep+0;
-static const double ln2[2][2] = {{0x1.62e4p-1, 0x1.7f7d1cf79abcap-20}, {0x1.62e42fee00000p-1, 0x1.a39ef35793c76p-33}};
+static const double ln2[2][2] = {{0x1.62e4p-1, 0x1.7f7d1cf79abcap-20},
+                                 {0x1.62e42fee00000p-1, 0x1.a39ef35793c76p-33}};
 static const double ln2_pair[2] = {0x1.62e42fefa39efp-1, 0x1.abc9e3b39803fp-56};
 
 /* low < x < high, NaN kept. */
@@ -96,7 +106,8 @@ const Expr *math_expm1(Builder *b, const Expr *x) {
     return tiny_or(b, x, expm1_pair(b, x).hi);
 }
 
-/* 1 / (1 + exp(-x)), with the exponential of a negative number on both sides.  f32: 1.8 ulp, f64: 1.8 ulp */
+/* 1 / (1 + exp(-x)), with the exponential of a negative number on both sides.  f32: 1.8 ulp,
+ * f64: 1.8 ulp */
 const Expr *math_sigmoid(Builder *b, const Expr *x) {
     const Expr *one = num(b, x, 1);
     const Expr *e = math_exp(b, ex_neg(b, ex_scalar(b, SC_ABS, x, NULL, NULL)));
@@ -104,7 +115,8 @@ const Expr *math_sigmoid(Builder *b, const Expr *x) {
     return ex_div(b, above, ex_add(b, one, e));
 }
 
-static const double tanh_f32[] = {-0x1.555554p-2, 0x1.11107cp-3, -0x1.b9f21ep-5, 0x1.63acecp-6, -0x1.0c882ap-7, 0x1.1ac8d2p-9};
+static const double tanh_f32[] = {-0x1.555554p-2, 0x1.11107cp-3,  -0x1.b9f21ep-5,
+                                  0x1.63acecp-6,  -0x1.0c882ap-7, 0x1.1ac8d2p-9};
 
 /* A polynomial below 0.625, above it 1 - 2 / (exp(2 x) + 1). */
 static const Expr *tanh_f32_formula(Builder *b, const Expr *x) {

@@ -1,23 +1,30 @@
 /* maths_log.c - logarithms, what is made of them, and powers.
  *
- * x = 2^k m with m from sqrt(1/2) to sqrt(2), f = m - 1; log(x) = k ln 2 + log(1 + f).  f32 has a polynomial in f, f64 one
- * in s = f / (2 + f): log(1 + f) = f - (f^2/2 - s (f^2/2 + R)), R = s^2 p(s^2). */
+ * x = 2^k m with m from sqrt(1/2) to sqrt(2), f = m - 1; log(x) = k ln 2 + log(1 + f).  f32 has a
+ * polynomial in f, f64 one in s = f / (2 + f): log(1 + f) = f - (f^2/2 - s (f^2/2 + R)), R = s^2
+ * p(s^2). */
 #include "maths_build.h"
 
 #include <math.h>
 
-static const double log_f32[] = {0x1.555548p-2, -0x1.000008p-2, 0x1.99a47ap-3, -0x1.555b88p-3, 0x1.233abap-3,
-                                 -0x1.fc3ef4p-4, 0x1.e6e1fep-4, -0x1.dd9504p-4, 0x1.13ac2ap-4};
-static const double log_f64[] = {0x1.5555555555593p-1, 0x1.999999997fa55p-2, 0x1.24924942211a5p-2, 0x1.c71c51e1d43eap-3,
-                                 0x1.7466473368bb8p-3, 0x1.39a0df00bdf7fp-3, 0x1.2f0e4986f2e50p-3};
+static const double log_f32[] = {0x1.555548p-2,  -0x1.000008p-2, 0x1.99a47ap-3,
+                                 -0x1.555b88p-3, 0x1.233abap-3,  -0x1.fc3ef4p-4,
+                                 0x1.e6e1fep-4,  -0x1.dd9504p-4, 0x1.13ac2ap-4};
+static const double log_f64[] = {0x1.5555555555593p-1, 0x1.999999997fa55p-2, 0x1.24924942211a5p-2,
+                                 0x1.c71c51e1d43eap-3, 0x1.7466473368bb8p-3, 0x1.39a0df00bdf7fp-3,
+                                 0x1.2f0e4986f2e50p-3};
 /* Behind 2/3, which is kept as a pair. */
 static const double log_pair_f64[] = {
-    0x1.999999999999ap-2, 0x1.2492492492364p-2, 0x1.c71c71c747a6ep-3, 0x1.745d172bff00ep-3, 0x1.3b13ba440e0e3p-3,
-    0x1.110f217bb0620p-3, 0x1.e264166b72c17p-4, 0x1.a522948ceceaap-4, 0x1.ebe00bf20df8cp-4};
+    0x1.999999999999ap-2, 0x1.2492492492364p-2, 0x1.c71c71c747a6ep-3,
+    0x1.745d172bff00ep-3, 0x1.3b13ba440e0e3p-3, 0x1.110f217bb0620p-3,
+    0x1.e264166b72c17p-4, 0x1.a522948ceceaap-4, 0x1.ebe00bf20df8cp-4};
 
-static const double ln2[2][2] = {{0x1.62e4p-1, 0x1.7f7d1cf79abcap-20}, {0x1.62e42fee00000p-1, 0x1.a39ef35793c76p-33}};
+static const double ln2[2][2] = {{0x1.62e4p-1, 0x1.7f7d1cf79abcap-20},
+                                 {0x1.62e42fee00000p-1, 0x1.a39ef35793c76p-33}};
 
-typedef struct Parts { const Expr *k, *f; } Parts;
+typedef struct Parts {
+    const Expr *k, *f;
+} Parts;
 
 /* Of positive x; subnormal ones are scaled up first. */
 static Parts parts_of(Builder *b, const Expr *x) {
@@ -83,7 +90,8 @@ const Expr *math_log1p(Builder *b, const Expr *x) {
     return tiny_or(b, x, log_cases(b, x, r, -1));
 }
 
-/* f32: 0.51 ulp, f64: 1.5 ulp.  log(1 + (a + a^2 / (1 + sqrt(1 + a^2)))); far out log(a) + log(2). */
+/* f32: 0.51 ulp, f64: 1.5 ulp.  log(1 + (a + a^2 / (1 + sqrt(1 + a^2)))); far out log(a) + log(2).
+ */
 const Expr *math_asinh(Builder *b, const Expr *x) {
     if (x->type == DT_F32) return in_double(b, x, math_asinh);
     const Expr *one = num(b, x, 1), *a = ex_scalar(b, SC_ABS, x, NULL, NULL);
@@ -125,9 +133,12 @@ static Pair log_pair(Builder *b, const Expr *x) {
     const Expr *zero = num(b, x, 0);
     Pair s = pair_quotient(b, (Pair){p.f, zero}, pair_sum_ordered(b, num(b, x, 2), p.f));
     Pair z = pair_mul(b, s, s);
-    Pair cubic = pair_mul(b, s, pair_mul(b, z, pair_const(b, x, 0x1.5555555555555p-1, 0x1.5555555555555p-55)));
-    const Expr *rest = ex_mul(b, ex_mul(b, s.hi, ex_mul(b, z.hi, z.hi)), POLY(b, z.hi, log_pair_f64));
-    Pair sum = pair_sum_ordered(b, ex_mul(b, p.k, num(b, x, ln2[1][0])), ex_mul(b, p.k, num(b, x, ln2[1][1])));
+    Pair cubic = pair_mul(
+        b, s, pair_mul(b, z, pair_const(b, x, 0x1.5555555555555p-1, 0x1.5555555555555p-55)));
+    const Expr *rest =
+        ex_mul(b, ex_mul(b, s.hi, ex_mul(b, z.hi, z.hi)), POLY(b, z.hi, log_pair_f64));
+    Pair sum = pair_sum_ordered(b, ex_mul(b, p.k, num(b, x, ln2[1][0])),
+                                ex_mul(b, p.k, num(b, x, ln2[1][1])));
     sum = pair_add(b, sum, (Pair){ex_add(b, s.hi, s.hi), ex_add(b, s.lo, s.lo)});
     return pair_add(b, sum, (Pair){cubic.hi, ex_add(b, cubic.lo, rest)});
 }

@@ -13,9 +13,7 @@ const Expr *math_copysign(Builder *b, const Expr *x, const Expr *sign) {
     return ex_bitcast(b, x->type, ex_or(b, magnitude, ex_and(b, bits_of(b, sign), mask)));
 }
 
-const Expr *math_is_nan(Builder *b, const Expr *x) {
-    return ex_scalar(b, SC_NE, x, x, NULL);
-}
+const Expr *math_is_nan(Builder *b, const Expr *x) { return ex_scalar(b, SC_NE, x, x, NULL); }
 
 const Expr *math_is_inf(Builder *b, const Expr *x, bool positive, bool negative) {
     const Expr *r = ex_bool(b, false);
@@ -24,7 +22,8 @@ const Expr *math_is_inf(Builder *b, const Expr *x, bool positive, bool negative)
     return r;
 }
 
-/* Adding and subtracting 2^digits leaves a magnitude's integer, half to even; r(|x|) for what is below, with x's sign. */
+/* Adding and subtracting 2^digits leaves a magnitude's integer, half to even; r(|x|) for what is
+ * below, with x's sign. */
 static const Expr *rounded(Builder *b, const Expr *x, const Expr **magnitude) {
     const Expr *a = ex_scalar(b, SC_ABS, x, NULL, NULL);
     const Expr *shift = num(b, x, ldexp(1, format_of(x)->digits));
@@ -61,8 +60,9 @@ const Expr *math_ceil(Builder *b, const Expr *x) {
 
 const Expr *math_sqrt(Builder *b, const Expr *x) { return ex_scalar(b, SC_SQRT, x, NULL, NULL); }
 
-/* Long division, `step` bits of the quotient at a time from 2^(top + step): r stays below y * 2^s.  All is exact:
- * r and y * 2^s are multiples of the last place of the latter.  A quotient rounded up shows as r < 0. */
+/* Long division, `step` bits of the quotient at a time from 2^(top + step): r stays below y * 2^s.
+ * All is exact: r and y * 2^s are multiples of the last place of the latter.  A quotient rounded up
+ * shows as r < 0. */
 static const Expr *remainder_step(Builder *b, const Expr *r, const Expr *y, int s) {
     const Expr *scaled = ex_mul(b, y, num(b, y, ldexp(1, s / 2)));
     scaled = ex_mul(b, scaled, num(b, y, ldexp(1, s - s / 2)));
@@ -86,6 +86,7 @@ const Expr *math_fmod(Builder *b, const Expr *x, const Expr *y) {
     const Expr *nan = num(b, x, NAN);
     r = ex_select(b, ex_lt(b, num(b, x, 0), d), r, nan);
     r = ex_select(b, is_less(b, whole, INFINITY), r, nan);
-    r = ex_select(b, ex_eq(b, d, num(b, x, INFINITY)), ex_select(b, is_less(b, whole, INFINITY), whole, nan), r);
+    r = ex_select(b, ex_eq(b, d, num(b, x, INFINITY)),
+                  ex_select(b, is_less(b, whole, INFINITY), whole, nan), r);
     return math_copysign(b, r, x);
 }

@@ -1,37 +1,43 @@
 /* maths_trig.c - circular functions and their inverses; f32 is computed in f64.
  *
- * x = n pi/2 + r with r as a pair, |r| <= pi/4.  Up to 2^20 n times the parts of pi/2 is exact; beyond, the bits of
- * 2/pi that matter are multiplied with the mantissa as integers, so that the argument may be of any size. */
+ * x = n pi/2 + r with r as a pair, |r| <= pi/4.  Up to 2^20 n times the parts of pi/2 is exact;
+ * beyond, the bits of 2/pi that matter are multiplied with the mantissa as integers, so that the
+ * argument may be of any size. */
 #include "maths_build.h"
 
 #include <math.h>
 #include <string.h>
 
-static const double sin_f64[] = {-0x1.5555555555549p-3, 0x1.111111110f8a5p-7, -0x1.a01a019c15deep-13,
-                                 0x1.71de357ad589fp-19, -0x1.ae5e685b4836ep-26, 0x1.5d938daf74eebp-33};
-static const double cos_f64[] = {0x1.555555555554cp-5, -0x1.6c16c16c15220p-10, 0x1.a01a019cbf7eep-16,
-                                 -0x1.27e4f812c69edp-22, 0x1.1ee9f158bdcd7p-29, -0x1.8fb1314668317p-37};
+static const double sin_f64[] = {-0x1.5555555555549p-3,  0x1.111111110f8a5p-7,
+                                 -0x1.a01a019c15deep-13, 0x1.71de357ad589fp-19,
+                                 -0x1.ae5e685b4836ep-26, 0x1.5d938daf74eebp-33};
+static const double cos_f64[] = {0x1.555555555554cp-5,  -0x1.6c16c16c15220p-10,
+                                 0x1.a01a019cbf7eep-16, -0x1.27e4f812c69edp-22,
+                                 0x1.1ee9f158bdcd7p-29, -0x1.8fb1314668317p-37};
 static const double atan_f64[] = {
-    -0x1.5555555555554p-2, 0x1.99999999995a0p-3, -0x1.2492492470e08p-3, 0x1.c71c71b5567f7p-4, -0x1.745d147ac3125p-4,
-    0x1.3b136925f5fbbp-4, -0x1.110c2eeef2937p-4, 0x1.e16d372d5a092p-5, -0x1.ab60ea8edcc1cp-5, 0x1.7080bc89e5858p-5,
-    -0x1.114a80305067bp-5, 0x1.ee5ba9b5c086dp-7};
-static const double asin_f64[] = {
-    0x1.5555555555578p-3, 0x1.333333332df42p-4, 0x1.6db6db7227ef6p-5, 0x1.f1c71a8d4a872p-6, 0x1.6e8bdfaf022d2p-6,
-    0x1.1c49e25f22ab4p-6, 0x1.ca20d25c9ef68p-7, 0x1.757b722d0cea9p-7, 0x1.6173a774e627ap-7, 0x1.e2c8be158123dp-9,
-    0x1.648e2e13d4e7dp-6, -0x1.594c7ff113499p-6, 0x1.0bad74c50b838p-5};
+    -0x1.5555555555554p-2, 0x1.99999999995a0p-3, -0x1.2492492470e08p-3, 0x1.c71c71b5567f7p-4,
+    -0x1.745d147ac3125p-4, 0x1.3b136925f5fbbp-4, -0x1.110c2eeef2937p-4, 0x1.e16d372d5a092p-5,
+    -0x1.ab60ea8edcc1cp-5, 0x1.7080bc89e5858p-5, -0x1.114a80305067bp-5, 0x1.ee5ba9b5c086dp-7};
+static const double asin_f64[] = {0x1.5555555555578p-3, 0x1.333333332df42p-4, 0x1.6db6db7227ef6p-5,
+                                  0x1.f1c71a8d4a872p-6, 0x1.6e8bdfaf022d2p-6, 0x1.1c49e25f22ab4p-6,
+                                  0x1.ca20d25c9ef68p-7, 0x1.757b722d0cea9p-7, 0x1.6173a774e627ap-7,
+                                  0x1.e2c8be158123dp-9, 0x1.648e2e13d4e7dp-6, -0x1.594c7ff113499p-6,
+                                  0x1.0bad74c50b838p-5};
 
 /* pi/2 in parts of 33 bits, and the rest */
-static const double half_pi[] = {0x1.921fb544p+0, 0x1.0b4611a6p-34, 0x1.3198a2e0p-69, 0x1.b839a252049c1p-104};
+static const double half_pi[] = {0x1.921fb544p+0, 0x1.0b4611a6p-34, 0x1.3198a2e0p-69,
+                                 0x1.b839a252049c1p-104};
 static const double half_pi_pair[] = {0x1.921fb54442d18p+0, 0x1.1a62633145c07p-54};
 static const double two_over_pi_double = 0x1.45f306dc9c883p-1;
 
 /* 2/pi in words of 32 bits, behind 64 bits of zeros. */
 static const int64_t two_over_pi[] = {
-    0,          0,          0xa2f9836e, 0x4e441529, 0xfc2757d1, 0xf534ddc0, 0xdb629599, 0x3c439041, 0xfe5163ab,
-    0xdebbc561, 0xb7246e3a, 0x424dd2e0, 0x06492eea, 0x09d1921c, 0xfe1deb1c, 0xb129a73e, 0xe88235f5, 0x2ebb4484,
-    0xe99c7026, 0xb45f7e41, 0x3991d639, 0x835339f4, 0x9c845f8b, 0xbdf9283b, 0x1ff897ff, 0xde05980f, 0xef2f118b,
-    0x5a0a6d1f, 0x6d367ecf, 0x27cb09b7, 0x4f463f66, 0x9e5fea2d, 0x7527bac7, 0xebe5f17b, 0x3d0739f7, 0x8a5292ea,
-    0x6bfb5fb1, 0x1f8d5d08, 0x56033046, 0xfc7b6bab, 0xf0cfbc20, 0x9af4361d, 0xa9e39161, 0x5ee61b08};
+    0,          0,          0xa2f9836e, 0x4e441529, 0xfc2757d1, 0xf534ddc0, 0xdb629599, 0x3c439041,
+    0xfe5163ab, 0xdebbc561, 0xb7246e3a, 0x424dd2e0, 0x06492eea, 0x09d1921c, 0xfe1deb1c, 0xb129a73e,
+    0xe88235f5, 0x2ebb4484, 0xe99c7026, 0xb45f7e41, 0x3991d639, 0x835339f4, 0x9c845f8b, 0xbdf9283b,
+    0x1ff897ff, 0xde05980f, 0xef2f118b, 0x5a0a6d1f, 0x6d367ecf, 0x27cb09b7, 0x4f463f66, 0x9e5fea2d,
+    0x7527bac7, 0xebe5f17b, 0x3d0739f7, 0x8a5292ea, 0x6bfb5fb1, 0x1f8d5d08, 0x56033046, 0xfc7b6bab,
+    0xf0cfbc20, 0x9af4361d, 0xa9e39161, 0x5ee61b08};
 enum { N_WORDS = sizeof two_over_pi / sizeof two_over_pi[0], WINDOW = 6 };
 
 /* The program's copy of the words, made at its first use. */
@@ -71,7 +77,8 @@ static void window(Builder *b, const Expr *at, const Expr **w) {
 }
 
 /* Digits of mantissa * window modulo 2^192, most significant first. */
-static void product_digits(Builder *b, const Expr *mantissa, const Expr *const *w, const Expr **digit) {
+static void product_digits(Builder *b, const Expr *mantissa, const Expr *const *w,
+                           const Expr **digit) {
     const Expr *low = lower(b, mantissa), *high = upper(b, mantissa), *carry = whole(b, 0);
     for (int i = WINDOW - 1; i >= 0; i--) {
         const Expr *sum = ex_add(b, carry, lower(b, ex_mul(b, low, w[i])));
@@ -89,9 +96,13 @@ static const Expr *scaled_digit(Builder *b, const Expr *digit, int exponent) {
     return ex_mul(b, ex_cast(b, DT_F64, digit), ex_float(b, DT_F64, ldexp(1, exponent)));
 }
 
-typedef struct Reduced { Pair r; const Expr *quadrant; } Reduced;      /* i64, of which two bits count */
+typedef struct Reduced {
+    Pair r;
+    const Expr *quadrant;
+} Reduced; /* i64, of which two bits count */
 
-/* a = mantissa * 2^e; bits of 2/pi worth 4 or more with it are left out, and 190 below the point are kept. */
+/* a = mantissa * 2^e; bits of 2/pi worth 4 or more with it are left out, and 190 below the point
+ * are kept. */
 static Reduced reduce_large(Builder *b, const Expr *a) {
     const Expr *bits = bits_of(b, a), *w[WINDOW], *digit[WINDOW];
     const Expr *exponent = ex_scalar(b, SC_SHR, bits, whole(b, 52), NULL);
@@ -104,7 +115,8 @@ static Reduced reduce_large(Builder *b, const Expr *a) {
     const Expr *quadrant = ex_scalar(b, SC_SHR, rounded, whole(b, 62), NULL);
     const Expr *fraction = ex_sub(b, top, ex_scalar(b, SC_SHL, quadrant, whole(b, 62), NULL));
     const Expr *signed_high = ex_scalar(b, SC_SHR, fraction, whole(b, 32), NULL);
-    Pair sum = pair_sum(b, scaled_digit(b, signed_high, -30), scaled_digit(b, lower(b, fraction), -62));
+    Pair sum =
+        pair_sum(b, scaled_digit(b, signed_high, -30), scaled_digit(b, lower(b, fraction), -62));
     for (int i = 2; i < WINDOW - 1; i++) {
         Pair s = pair_sum(b, sum.hi, scaled_digit(b, digit[i], -62 - 32 * (i - 1)));
         sum = pair_sum_ordered(b, s.hi, ex_add(b, s.lo, sum.lo));
@@ -191,7 +203,8 @@ const Expr *math_tan(Builder *b, const Expr *x) {
     Reduced d = reduce(b, ex_scalar(b, SC_ABS, x, NULL, NULL));
     Pair s = sin_kernel(b, d.r), c = cos_kernel(b, d.r);
     const Expr *odd = bit_set(b, d.quadrant, 1);
-    Pair above = {ex_select(b, odd, ex_neg(b, c.hi), s.hi), ex_select(b, odd, ex_neg(b, c.lo), s.lo)};
+    Pair above = {ex_select(b, odd, ex_neg(b, c.hi), s.hi),
+                  ex_select(b, odd, ex_neg(b, c.lo), s.lo)};
     Pair below = {ex_select(b, odd, s.hi, c.hi), ex_select(b, odd, s.lo, c.lo)};
     const Expr *r = pair_value(b, pair_quotient(b, above, below));
     return or_nan(b, x, tiny_or(b, x, with_sign(b, x, r)));
@@ -202,7 +215,8 @@ const Expr *math_atan(Builder *b, const Expr *x) {
     if (x->type == DT_F32) return in_double(b, x, math_atan);
     const Expr *zero = num(b, x, 0), *one = num(b, x, 1);
     const Expr *a = ex_min(b, num(b, x, 0x1p100), ex_scalar(b, SC_ABS, x, NULL, NULL));
-    const Expr *near = is_less(b, a, 0x1.a827999fcef32p-2), *middle = is_less(b, a, 0x1.3504f333f9de6p+1);
+    const Expr *near = is_less(b, a, 0x1.a827999fcef32p-2),
+               *middle = is_less(b, a, 0x1.3504f333f9de6p+1);
     Pair less = pair_sum(b, a, num(b, x, -1)), more = pair_sum(b, a, one);
     Pair above = {ex_select(b, near, a, ex_select(b, middle, less.hi, num(b, x, -1))),
                   ex_select(b, near, zero, ex_select(b, middle, less.lo, zero))};
@@ -212,20 +226,26 @@ const Expr *math_atan(Builder *b, const Expr *x) {
     const Expr *z = ex_mul(b, t.hi, t.hi);
     const Expr *curve = ex_fma(b, ex_mul(b, t.hi, z), POLY(b, z, atan_f64), t.lo);
     double quarter = half_pi_pair[0] / 2, quarter_low = half_pi_pair[1] / 2;
-    const Expr *base = ex_select(b, near, zero, ex_select(b, middle, num(b, x, quarter), num(b, x, 2 * quarter)));
-    const Expr *low = ex_select(b, near, zero, ex_select(b, middle, num(b, x, quarter_low), num(b, x, 2 * quarter_low)));
+    const Expr *base =
+        ex_select(b, near, zero, ex_select(b, middle, num(b, x, quarter), num(b, x, 2 * quarter)));
+    const Expr *low = ex_select(
+        b, near, zero, ex_select(b, middle, num(b, x, quarter_low), num(b, x, 2 * quarter_low)));
     Pair s = pair_sum_ordered(b, base, t.hi);
     const Expr *r = ex_add(b, s.hi, ex_add(b, s.lo, ex_add(b, low, curve)));
     return tiny_or(b, x, math_copysign(b, r, x));
 }
 
-/* asin(s) = s + s w p(w) with w = s^2 up to 1/4; beyond 1/2 by asin(a) = pi/2 - 2 asin(sqrt((1 - a) / 2)). */
-typedef struct Arc { const Expr *a, *near, *s, *rest; } Arc;
+/* asin(s) = s + s w p(w) with w = s^2 up to 1/4; beyond 1/2 by asin(a) = pi/2 - 2 asin(sqrt((1 - a)
+ * / 2)). */
+typedef struct Arc {
+    const Expr *a, *near, *s, *rest;
+} Arc;
 
 static Arc arc_of(Builder *b, const Expr *x) {
     Arc r = {.a = ex_scalar(b, SC_ABS, x, NULL, NULL)};
     r.near = is_less(b, r.a, 0.5);
-    const Expr *w = ex_select(b, r.near, ex_mul(b, r.a, r.a), half(b, ex_sub(b, num(b, x, 1), r.a)));
+    const Expr *w =
+        ex_select(b, r.near, ex_mul(b, r.a, r.a), half(b, ex_sub(b, num(b, x, 1), r.a)));
     r.s = ex_select(b, r.near, r.a, math_sqrt(b, w));
     r.rest = ex_mul(b, ex_mul(b, r.s, w), POLY(b, w, asin_f64));
     return r;
@@ -248,11 +268,14 @@ const Expr *math_acos(Builder *b, const Expr *x) {
     if (x->type == DT_F32) return in_double(b, x, math_acos);
     Arc c = arc_of(b, x);
     const Expr *negative = is_less(b, x, 0);
-    const Expr *s = ex_select(b, negative, ex_neg(b, c.s), c.s), *rest = ex_select(b, negative, ex_neg(b, c.rest), c.rest);
+    const Expr *s = ex_select(b, negative, ex_neg(b, c.s), c.s),
+               *rest = ex_select(b, negative, ex_neg(b, c.rest), c.rest);
     Pair middle = pair_sum_ordered(b, num(b, x, half_pi_pair[0]), ex_neg(b, s));
     const Expr *low = ex_add(b, middle.lo, ex_sub(b, num(b, x, half_pi_pair[1]), rest));
     Pair around = pair_sum_ordered(b, num(b, x, 2 * half_pi_pair[0]), twice(b, s));
-    const Expr *around_low = ex_add(b, around.lo, ex_add(b, num(b, x, 2 * half_pi_pair[1]), twice(b, rest)));
-    const Expr *far = ex_select(b, negative, ex_add(b, around.hi, around_low), twice(b, ex_add(b, s, rest)));
+    const Expr *around_low =
+        ex_add(b, around.lo, ex_add(b, num(b, x, 2 * half_pi_pair[1]), twice(b, rest)));
+    const Expr *far =
+        ex_select(b, negative, ex_add(b, around.hi, around_low), twice(b, ex_add(b, s, rest)));
     return ex_select(b, c.near, ex_add(b, middle.hi, low), far);
 }

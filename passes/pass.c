@@ -5,6 +5,8 @@
 
 #include "infer.h"
 #include "lower.h"
+#include "simplify.h"
+
 #include <string.h>
 #include <time.h>
 

@@ -2,7 +2,7 @@
 #include "command.h"
 
 #include "emit_c.h"
-#include "report.h"
+#include "program_report.h"
 #include <string.h>
 
 static const struct { const char *name; WeightsForm form; } forms[] = {
@@ -56,6 +56,18 @@ static bool write_files(Session *s, const Paths *paths, const EmitResult *result
            output_commit(u, set);
 }
 
+static void print_report(Session *s, const Program *p, const Paths *paths, const EmitResult *result) {
+    bool as_json = s->options->json;
+    Text text = {.arena = s->unit.arena};
+    program_report(p, as_json, &text);
+    progress_stage(s->progress, NULL);
+    fwrite(text.at, 1, text.n, stdout);
+    if (as_json) return;
+    printf("files           %s (%zu bytes), %s", paths->source, result->source.n, paths->header);
+    if (result->weights.n) printf(", %s (%zu bytes)", paths->weights, result->weights.n);
+    printf("; weights as %s\n", form_name(result->form));
+}
+
 int command_compile(Session *s) {
     const Options *o = s->options;
     if (!check_output(s)) return STATUS_USAGE;
@@ -72,10 +84,6 @@ int command_compile(Session *s) {
     progress_stage(s->progress, "printing C");
     emit_c(p, &options, &result);
     if (!write_files(s, &paths, &result)) return diag_status(&s->unit);
-    if (o->report || o->json) {
-        progress_stage(s->progress, NULL);
-        report_print(p, &(ReportFiles){paths.source, paths.header, result.weights.n ? paths.weights : NULL,
-                     form_name(result.form), result.source.n, result.weights.n}, o->json, stdout);
-    }
+    if (o->report || o->json) print_report(s, p, &paths, &result);
     return STATUS_OK;
 }

@@ -178,10 +178,11 @@ static void add_k(Gemm *g, int64_t extent, int64_t stride) {
     g->k_stride[g->n_k++] = stride;
 }
 
-/* The last axis' taps and the channels are one run where neighbouring pixels are neighbours in memory. */
+/* The last axis' taps and the channels are one run where neighbouring pixels are neighbours in memory; worth it for
+ * short runs only. */
 static bool joins_last_axis(const Conv *c) {
     int d = c->axes - 1;
-    return c->window.dilation[d] == 1 && c->from->stride[d + 2] == c->in;
+    return c->window.dilation[d] == 1 && c->from->stride[d + 2] == c->in && c->in * c->window.kernel[d] <= 384;
 }
 
 static void conv_k(const Conv *c, Gemm *g) {

@@ -1,7 +1,8 @@
 /* elem.c - elementwise arithmetic, comparison and logic.
  *
- * Elements of f16 and bf16 arrive as f32 and are rounded by the lowerer.  Nothing here can trap: divisors and shift
- * counts are replaced by harmless ones before they are used, and the result is chosen afterwards. */
+ * Elements of f16 and bf16 arrive as f32 and are rounded by the lowerer.  Nothing here can trap:
+ * divisors and shift counts are replaced by harmless ones before they are used, and the result is
+ * chosen afterwards. */
 #include "elem.h"
 #include "ops.h"
 
@@ -86,7 +87,9 @@ static const Expr *extreme(Lower *l, ScalarOp op, const Expr *x, const Expr *y) 
 }
 
 const Expr *elem_larger(Lower *l, const Expr *x, const Expr *y) { return extreme(l, SC_MAX, x, y); }
-const Expr *elem_smaller(Lower *l, const Expr *x, const Expr *y) { return extreme(l, SC_MIN, x, y); }
+const Expr *elem_smaller(Lower *l, const Expr *x, const Expr *y) {
+    return extreme(l, SC_MIN, x, y);
+}
 
 const Expr *elem_max(Lower *l, const Node *n, const Expr *const *x) {
     const Expr *y = x[0];
@@ -191,7 +194,8 @@ const Expr *elem_not(Lower *l, const Node *n, const Expr *const *x) {
     return ex_not(l->b, x[0]);
 }
 
-/* A count outside 0..bits - 1 shifts everything out: what is left is 0, or the sign of a number shifted right. */
+/* A count outside 0..bits - 1 shifts everything out: what is left is 0, or the sign of a number
+ * shifted right. */
 const Expr *elem_bit_shift(Lower *l, const Node *n, const Expr *const *x) {
     DType t = x[0]->type;
     int bits = 8 * dtypes[t].bytes;

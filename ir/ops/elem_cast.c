@@ -2,8 +2,12 @@
 #include "elem.h"
 #include "ops.h"
 
-/* Bounds of an integer type as floats of type `from`: every float in lo..hi truncates into the type. */
-typedef struct FloatRange { double lo, hi; bool hi_exact; } FloatRange;
+/* Bounds of an integer type as floats of type `from`: every float in lo..hi truncates into the
+ * type. */
+typedef struct FloatRange {
+    double lo, hi;
+    bool hi_exact;
+} FloatRange;
 
 static int value_bits(DType t) {
     int bits = 8 * dtypes[t].bytes;
@@ -39,7 +43,8 @@ static const Expr *float_to_int(Lower *l, DType to, const Expr *x) {
 
 const Expr *elem_convert(Lower *l, DType to, const Expr *x) {
     if (x->type == to) return x;
-    if (dtype_is_float(x->type) && dtype_is_int(to)) return ex_cast(l->b, to, float_to_int(l, lower_wide(to), x));
+    if (dtype_is_float(x->type) && dtype_is_int(to))
+        return ex_cast(l->b, to, float_to_int(l, lower_wide(to), x));
     return ex_cast(l->b, to, x);
 }
 
@@ -57,7 +62,7 @@ const Expr *elem_bit_cast(Lower *l, const Node *n, const Expr *const *x) {
 /* Integer powers wrap; a negative exponent gives the truncated reciprocal, 0 for a base of 0. */
 
 static const Expr *int_power(Lower *l, const Expr *x, const Expr *y) {
-    if (x->type == DT_I64)       /* the same bits, and nobody takes them for the arithmetic of indices */
+    if (x->type == DT_I64) /* the same bits, and nobody takes them for the arithmetic of indices */
         return ex_cast(l->b, DT_I64, int_power(l, ex_cast(l->b, DT_U64, x), y));
     DType t = x->type, exponent = y->type;
     const Expr *one = ex_int(l->b, t, 1), *power = one, *square = x;
@@ -65,7 +70,8 @@ static const Expr *int_power(Lower *l, const Expr *x, const Expr *y) {
     int bits = value_bits(exponent);
     int64_t known;
     if (expr_is_const_int(y, &known))
-        for (bits = 0; bits < 63 && known >> bits; bits++) {}
+        for (bits = 0; bits < 63 && known >> bits; bits++) {
+        }
     for (int i = 0; i < bits; i++) {
         const Expr *shifted = ex_scalar(l->b, SC_SHR, y, ex_int(l->b, exponent, i), NULL);
         const Expr *set = ex_scalar(l->b, SC_NE, ex_and(l->b, shifted, bit), zero, NULL);

@@ -6,22 +6,13 @@
 
 #include <string.h>
 
-#define ELEMENTARY(name) \
-    const Expr *elem_##name(Lower *l, const Node *n, const Expr *const *x) { \
-        (void)n; \
-        return math_##name(l->b, x[0]); \
-    }
-ELEMENTARY( exp ) ELEMENTARY( log ) ELEMENTARY( sqrt ) ELEMENTARY( erf )
-ELEMENTARY( sin ) ELEMENTARY( cos ) ELEMENTARY( tan ) ELEMENTARY( asin ) ELEMENTARY( acos ) ELEMENTARY( atan )
-ELEMENTARY( sinh ) ELEMENTARY( cosh ) ELEMENTARY( tanh ) ELEMENTARY( asinh ) ELEMENTARY( acosh ) ELEMENTARY( atanh )
-ELEMENTARY( floor ) ELEMENTARY( ceil ) ELEMENTARY( round ) ELEMENTARY( sigmoid )
-#undef ELEMENTARY
-
 static const Expr *attribute(Lower *l, const Node *n, const char *name, const Expr *x) {
     return elem_const(l, x, node_float(n, name));
 }
 
-static const Expr *is_negative(Lower *l, const Expr *x) { return ex_lt(l->b, x, elem_const(l, x, 0)); }
+static const Expr *is_negative(Lower *l, const Expr *x) {
+    return ex_lt(l->b, x, elem_const(l, x, 0));
+}
 
 const Expr *elem_reciprocal(Lower *l, const Node *n, const Expr *const *x) {
     (void)n;
@@ -65,7 +56,8 @@ const Expr *elem_celu(Lower *l, const Node *n, const Expr *const *x) {
 
 const Expr *elem_selu(Lower *l, const Node *n, const Expr *const *x) {
     const Expr *curve = ex_mul(l->b, attribute(l, n, "alpha", x[0]), math_expm1(l->b, x[0]));
-    return ex_mul(l->b, attribute(l, n, "gamma", x[0]), ex_select(l->b, is_negative(l, x[0]), curve, x[0]));
+    return ex_mul(l->b, attribute(l, n, "gamma", x[0]),
+                  ex_select(l->b, is_negative(l, x[0]), curve, x[0]));
 }
 
 /* x clamped to 0..1, NaN kept */
@@ -140,3 +132,17 @@ const Expr *elem_shrink(Lower *l, const Node *n, const Expr *const *x) {
     const Expr *below = ex_lt(l->b, v, ex_neg(l->b, threshold));
     return elem_convert(l, x[0]->type, ex_select(l->b, below, ex_add(l->b, v, bias), above));
 }
+
+#define ELEMENTARY(name)                                                                           \
+    const Expr *elem_##name(Lower *l, const Node *n, const Expr *const *x) {                       \
+        (void)n;                                                                                   \
+        return math_##name(l->b, x[0]);                                                            \
+    }
+/* clang-format off */
+ELEMENTARY(exp) ELEMENTARY(log) ELEMENTARY(sqrt) ELEMENTARY(erf)
+ELEMENTARY(sin) ELEMENTARY(cos) ELEMENTARY(tan) ELEMENTARY(asin) ELEMENTARY(acos) ELEMENTARY(atan)
+ELEMENTARY(sinh) ELEMENTARY(cosh) ELEMENTARY(tanh)
+ELEMENTARY(asinh) ELEMENTARY(acosh) ELEMENTARY(atanh)
+ELEMENTARY(floor) ELEMENTARY(ceil) ELEMENTARY(round) ELEMENTARY(sigmoid)
+/* clang-format on */
+#undef ELEMENTARY

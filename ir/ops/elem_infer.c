@@ -1,13 +1,20 @@
-/* elem_infer.c - types of elementwise operators: which element types each takes, and numpy's broadcasting. */
-#include "infer.h"
+/* elem_infer.c - types of elementwise operators: which element types each takes, and numpy's
+ * broadcasting. */
+#include "expand.h"
 #include "ops.h"
 
 #include <string.h>
 
 /* Sets of element types. */
 enum {
-    FLOATS = 1, SIGNED = 2, UNSIGNED = 4, BOOLS = 8, NARROW = 16,
-    INTEGERS = SIGNED | UNSIGNED, NUMBERS = FLOATS | INTEGERS, ANY = NUMBERS | BOOLS | NARROW
+    FLOATS = 1,
+    SIGNED = 2,
+    UNSIGNED = 4,
+    BOOLS = 8,
+    NARROW = 16,
+    INTEGERS = SIGNED | UNSIGNED,
+    NUMBERS = FLOATS | INTEGERS,
+    ANY = NUMBERS | BOOLS | NARROW
 };
 
 static unsigned class_of(DType t) {
@@ -37,16 +44,19 @@ static const char *class_text(unsigned classes) {
 static bool check_class(Infer *f, const Node *n, int k, unsigned classes) {
     const Value *v = n->inputs[k];
     if (class_of(v->dtype) & classes) return true;
-    return infer_fail(f, n, D_DTYPE, arena_format(f->unit->arena, "input %d ('%s') is %s; the operator takes %s",
-                                                  k, v->name, dtypes[v->dtype].text, class_text(classes)));
+    return infer_fail(f, n, D_DTYPE,
+                      arena_format(f->unit->arena, "input %d ('%s') is %s; the operator takes %s",
+                                   k, v->name, dtypes[v->dtype].text, class_text(classes)));
 }
 
 static bool check_like(Infer *f, const Node *n, int k, int like) {
     const Value *v = n->inputs[k], *w = n->inputs[like];
     if (v->dtype == w->dtype) return true;
-    return infer_fail(f, n, D_DTYPE,
-                      arena_format(f->unit->arena, "input %d ('%s') is %s, input %d ('%s') is %s: they should be alike",
-                                   k, v->name, dtypes[v->dtype].text, like, w->name, dtypes[w->dtype].text));
+    return infer_fail(
+        f, n, D_DTYPE,
+        arena_format(f->unit->arena,
+                     "input %d ('%s') is %s, input %d ('%s') is %s: they should be alike", k,
+                     v->name, dtypes[v->dtype].text, like, w->name, dtypes[w->dtype].text));
 }
 
 static const char *dims_text(Infer *f, const int64_t *dims, int rank) {
@@ -70,8 +80,10 @@ static int broadcast_dims(Infer *f, Node *n, int64_t *dims) {
         rank = dims_broadcast(before, rank_before, next, rank_next, dims);
         if (rank >= 0) continue;
         infer_fail(f, n, D_SHAPE,
-                   arena_format(f->unit->arena, "input %d ('%s') of shape %s does not broadcast with %s", k,
-                                n->inputs[k]->name, dims_text(f, next, rank_next), dims_text(f, before, rank_before)));
+                   arena_format(f->unit->arena,
+                                "input %d ('%s') of shape %s does not broadcast with %s", k,
+                                n->inputs[k]->name, dims_text(f, next, rank_next),
+                                dims_text(f, before, rank_before)));
         return -1;
     }
     return rank;
@@ -127,7 +139,8 @@ bool infer_pow(Infer *f, Node *n) {
 }
 
 bool infer_where(Infer *f, Node *n) {
-    if (!check_class(f, n, 0, BOOLS) || !check_class(f, n, 1, ANY) || !check_like(f, n, 2, 1)) return false;
+    if (!check_class(f, n, 0, BOOLS) || !check_class(f, n, 1, ANY) || !check_like(f, n, 2, 1))
+        return false;
     return set_broadcast(f, n, n->inputs[1]->dtype);
 }
 
@@ -139,7 +152,8 @@ bool infer_clip(Infer *f, Node *n) {
         if (!check_like(f, n, k, 0)) return false;
         if (n->inputs[k]->rank > n->inputs[0]->rank || value_count(n->inputs[k]) != 1)
             return infer_fail(f, n, D_SHAPE,
-                              arena_format(f->unit->arena, "input %d ('%s') should be a scalar", k, n->inputs[k]->name));
+                              arena_format(f->unit->arena, "input %d ('%s') should be a scalar", k,
+                                           n->inputs[k]->name));
     }
     return infer_same(f, n);
 }
@@ -161,10 +175,10 @@ bool infer_swiglu(Infer *f, Node *n) {
 }
 
 static DType target_type(Infer *f, Node *n) {
-    int64_t code = node_int(n, "to");
-    DType to = code > 0 && code < INT32_MAX ? dtype_from_onnx((int)code) : DT_NONE;
+    DType to = node_dtype(n, "to");
     if (to != DT_NONE && to != DT_STRING) return to;
-    infer_fail_attr(f, n, "to", "%lld is no element type that can be converted to", (long long)code);
+    infer_fail_attr(f, n, "to", "%lld is no element type that can be converted to",
+                    (long long)node_int(n, "to"));
     return DT_NONE;
 }
 
@@ -184,7 +198,9 @@ bool infer_cast(Infer *f, Node *n) {
 bool infer_bit_cast(Infer *f, Node *n) {
     DType to = target_type(f, n), from = n->inputs[0]->dtype;
     if (to == DT_NONE || !check_class(f, n, 0, ANY)) return false;
-    if (dtypes[from].bytes != dtypes[to].bytes || (class_of(from) == NARROW) != (class_of(to) == NARROW))
-        return infer_fail_attr(f, n, "to", "%s and %s differ in size", dtypes[from].text, dtypes[to].text);
+    if (dtypes[from].bytes != dtypes[to].bytes ||
+        (class_of(from) == NARROW) != (class_of(to) == NARROW))
+        return infer_fail_attr(f, n, "to", "%s and %s differ in size", dtypes[from].text,
+                               dtypes[to].text);
     return set_type(f, n, to);
 }

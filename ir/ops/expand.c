@@ -1,21 +1,29 @@
-/* expand.c - EXPAND operators give way to graphs of other operators; the helpers that write those. */
+/* expand.c - EXPAND operators give way to graphs of others; the helpers that write those. */
 #include "expand.h"
 
 #include <string.h>
 
-enum { MAX_ROUNDS = 8 };         /* an expansion may hold EXPAND nodes, so deep */
+enum { MAX_ROUNDS = 8 }; /* an expansion may hold EXPAND nodes, so deep */
 
 int value_dims(const Value *v, int64_t *dims) {
     for (int d = 0; d < v->rank; d++) dims[d] = v->dims[d].size;
     return v->rank;
 }
 
-Expansion expansion_begin(Graph *g, Node *n) { return (Expansion){.graph = g, .node = n, .first = g->nodes.n}; }
+DType node_dtype(const Node *n, const char *name) {
+    int64_t code = node_int(n, name);
+    return code > 0 && code < INT32_MAX ? dtype_from_onnx((int)code) : DT_NONE;
+}
+
+Expansion expansion_begin(Graph *g, Node *n) {
+    return (Expansion){.graph = g, .node = n, .first = g->nodes.n};
+}
 
 static const char *derived_name(const Expansion *e, const char *suffix) {
     const Node *n = e->node;
     for (int k = 0; k < n->n_outputs; k++)
-        if (n->outputs[k]) return arena_format(e->graph->unit->arena, "%s_%s", n->outputs[k]->name, suffix);
+        if (n->outputs[k])
+            return arena_format(e->graph->unit->arena, "%s_%s", n->outputs[k]->name, suffix);
     return suffix;
 }
 
@@ -28,7 +36,8 @@ Node *make_open(Expansion *e, OpId op, Value *const *inputs, int n_inputs) {
     return n;
 }
 
-/* What could not be typed is told; its output gets a type all the same, so that the expansion can go on. */
+/* What could not be typed is told; its output gets a type all the same, so that the expansion can
+ * go on. */
 Value *make_close(Expansion *e, Node *n) {
     if (!node_infer(e->graph, n)) {
         e->failed = true;
@@ -40,7 +49,9 @@ Value *make_close(Expansion *e, Node *n) {
     return n->outputs[0];
 }
 
-Value *make_unary(Expansion *e, OpId op, Value *x) { return make_close(e, make_open(e, op, &x, 1)); }
+Value *make_unary(Expansion *e, OpId op, Value *x) {
+    return make_close(e, make_open(e, op, &x, 1));
+}
 
 Value *make_binary(Expansion *e, OpId op, Value *x, Value *y) {
     Value *inputs[] = {x, y};
@@ -135,7 +146,8 @@ Value *make_along(Expansion *e, Value *vector, int rank, int axis) {
 }
 
 Value *make_iota(Expansion *e, DType t, int rank, int axis, int64_t extent) {
-    Value *inputs[] = {make_scalar(e, DT_I64, 0), make_scalar(e, DT_I64, (double)extent), make_scalar(e, DT_I64, 1)};
+    Value *inputs[] = {make_scalar(e, DT_I64, 0), make_scalar(e, DT_I64, (double)extent),
+                       make_scalar(e, DT_I64, 1)};
     Value *range = make_close(e, make_open(e, OP_Range, inputs, 3));
     return make_along(e, make_cast(e, range, t), rank, axis);
 }
@@ -169,7 +181,7 @@ void expansion_give(Expansion *e, int k, Value *v) {
     if (!node_has_output(e->node, k) || e->failed) return;
     Value *wanted = e->node->outputs[k];
     v = make_cast(e, v, wanted->dtype);
-    for (int i = 0; i < k; i++)                      /* one value as two outputs */
+    for (int i = 0; i < k; i++) /* one value as two outputs */
         if (v == e->node->outputs[i]) v = make_unary(e, OP_Identity, v);
     if (!is_ours(e, v)) v = make_unary(e, OP_Identity, v);
     if (v->rank != wanted->rank || !dims_equal(v->dims, wanted->dims, v->rank))

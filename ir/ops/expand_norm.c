@@ -1,7 +1,8 @@
-/* expand_norm.c - normalisations and softmaxes as graphs.
+/* expand_norm.c - normalisations, softmaxes and losses as graphs.
  *
- * Statistics are two-pass (mean, then mean of squared distances), in f32 or f64; the big map is then scaled once, as
- * (x - mean) * (scale / std) + bias with small per-channel factors: folding the mean into the bias would cancel. */
+ * Statistics are two-pass (mean, then mean of squared distances), in f32 or f64; the big map is
+ * then scaled once, as (x - mean) * (scale / std) + bias with small per-channel factors: folding
+ * the mean into the bias would cancel. */
 #include "expand.h"
 #include "ops.h"
 
@@ -10,15 +11,19 @@
 static bool check_floats(Infer *f, const Node *n) {
     for (int k = 0; k < n->n_inputs; k++)
         if (n->inputs[k] && !dtype_is_float(n->inputs[k]->dtype))
-            return infer_fail(f, n, D_DTYPE, arena_format(f->unit->arena, "input %d ('%s') is %s; the operator takes floats",
-                                                          k, n->inputs[k]->name, dtypes[n->inputs[k]->dtype].text));
+            return infer_fail(f, n, D_DTYPE,
+                              arena_format(f->unit->arena,
+                                           "input %d ('%s') is %s; the operator takes floats", k,
+                                           n->inputs[k]->name, dtypes[n->inputs[k]->dtype].text));
     return true;
 }
 
 static bool check_rank(Infer *f, const Node *n, int least) {
     if (n->inputs[0]->rank >= least) return true;
-    return infer_fail(f, n, D_SHAPE, arena_format(f->unit->arena, "input 0 ('%s') is of rank %d, should be of %d or more",
-                                                  n->inputs[0]->name, n->inputs[0]->rank, least));
+    return infer_fail(f, n, D_SHAPE,
+                      arena_format(f->unit->arena,
+                                   "input 0 ('%s') is of rank %d, should be of %d or more",
+                                   n->inputs[0]->name, n->inputs[0]->rank, least));
 }
 
 /* Inputs first..last are vectors of `extent`. */
@@ -26,8 +31,9 @@ static bool check_vectors(Infer *f, const Node *n, int first, int last, int64_t 
     for (int k = first; k <= last; k++) {
         const Value *v = n->inputs[k];
         if (v->rank == 1 && v->dims[0].size == extent) continue;
-        return infer_fail(f, n, D_SHAPE, arena_format(f->unit->arena, "input %d ('%s') should be a vector of %lld",
-                                                      k, v->name, (long long)extent));
+        return infer_fail(f, n, D_SHAPE,
+                          arena_format(f->unit->arena, "input %d ('%s') should be a vector of %lld",
+                                       k, v->name, (long long)extent));
     }
     return true;
 }
@@ -116,7 +122,8 @@ bool infer_instance_normalization(Infer *f, Node *n) {
 }
 
 /* centred * (inverse_std * scale) + bias */
-static Value *scale_and_shift(Expansion *e, Value *centred, Value *inverse_std, Value *scale, Value *bias) {
+static Value *scale_and_shift(Expansion *e, Value *centred, Value *inverse_std, Value *scale,
+                              Value *bias) {
     Value *factor = make_binary(e, OP_Mul, inverse_std, scale);
     return make_binary(e, OP_Add, make_binary(e, OP_Mul, centred, factor), bias);
 }
@@ -124,14 +131,16 @@ static Value *scale_and_shift(Expansion *e, Value *centred, Value *inverse_std, 
 static bool check_groups(Infer *f, Node *n) {
     int64_t groups = node_int(n, "num_groups"), channels = n->inputs[0]->dims[1].size;
     if (groups > 0 && channels % groups == 0) return true;
-    return infer_fail_attr(f, n, "num_groups", "%lld does not divide %lld channels", (long long)groups,
-                           (long long)channels);
+    return infer_fail_attr(f, n, "num_groups", "%lld does not divide %lld channels",
+                           (long long)groups, (long long)channels);
 }
 
 bool infer_group_normalization(Infer *f, Node *n) {
     if (!check_floats(f, n) || !check_rank(f, n, 2)) return false;
-    if (n->inputs[0]->rank == MAX_RANK) return infer_fail(f, n, D_UNSUPPORTED, "so many dimensions");
-    return check_groups(f, n) && check_vectors(f, n, 1, 2, n->inputs[0]->dims[1].size) && infer_same(f, n);
+    if (n->inputs[0]->rank == MAX_RANK)
+        return infer_fail(f, n, D_UNSUPPORTED, "so many dimensions");
+    return check_groups(f, n) && check_vectors(f, n, 1, 2, n->inputs[0]->dims[1].size) &&
+           infer_same(f, n);
 }
 
 /* The channel axis of x in two: groups, and channels of a group. */
@@ -152,12 +161,14 @@ static Value *join_channels(Expansion *e, Value *x) {
     return make_reshape(e, x, rank - 1, dims);
 }
 
-/* A statistic of groups, [N, G, 1, 1, ..], for every channel: added to zeros rather than expanded, so that it is a
- * small map of its own and no loop over channels has to divide its index by the size of a group. */
+/* A statistic of groups, [N, G, 1, 1, ..], for every channel: added to zeros rather than expanded,
+ * so that it is a small map of its own and no loop over channels has to divide its index by the
+ * size of a group. */
 static Value *for_each_channel(Expansion *e, Value *statistic, int64_t in_group) {
     int64_t dims[MAX_RANK];
     for (int d = 0; d < statistic->rank; d++) dims[d] = d == 2 ? in_group : 1;
-    Value *zeros = make_tensor(e, tensor_new(e->graph->unit->arena, statistic->dtype, statistic->rank, dims));
+    Value *zeros =
+        make_tensor(e, tensor_new(e->graph->unit->arena, statistic->dtype, statistic->rank, dims));
     return join_channels(e, make_binary(e, OP_Add, statistic, zeros));
 }
 
@@ -191,8 +202,9 @@ bool expand_group_normalization(Graph *g, Node *n) {
     return expansion_end(&e);
 }
 
-/* Exporters write a GroupNormalization of [N, C, H, W] as an InstanceNormalization of its reshaping to [N, G, -1].
- * That map with all its channels, or NULL: over it the loops need no division of indices. */
+/* Exporters write a GroupNormalization of [N, C, H, W] as an InstanceNormalization of its reshaping
+ * to [N, G, -1]. That map with all its channels, or NULL: over it the loops need no division of
+ * indices. */
 static Value *map_before_reshape(const Value *x) {
     if (!x->producer || x->producer->op->id != OP_Reshape || !x->dims[1].size) return NULL;
     Value *v = x->producer->inputs[0];
@@ -232,18 +244,21 @@ bool expand_instance_normalization(Graph *g, Node *n) {
 
 bool infer_batch_normalization(Infer *f, Node *n) {
     if (!check_floats(f, n) || !check_rank(f, n, 2)) return false;
-    if (node_int(n, "training_mode")) return infer_fail_attr(f, n, "training_mode", "training is not supported");
+    if (node_int(n, "training_mode"))
+        return infer_fail_attr(f, n, "training_mode", "training is not supported");
     for (int k = 1; k < n->n_outputs; k++)
         if (n->outputs[k]) return infer_fail(f, n, D_UNSUPPORTED, "outputs for training");
     return check_vectors(f, n, 1, 4, n->inputs[0]->dims[1].size) && infer_same(f, n);
 }
 
-/* x * s + t with s = scale / sqrt(variance + epsilon) and t = bias - mean * s: of constants s and t are constants. */
+/* x * s + t with s = scale / sqrt(variance + epsilon) and t = bias - mean * s: of constants s and t
+ * are constants. */
 bool expand_batch_normalization(Graph *g, Node *n) {
     Expansion e = expansion_begin(g, n);
     Value *x = wide_input(&e, 0);
     Value *epsilon = make_scalar(&e, x->dtype, node_float(n, "epsilon"));
-    Value *std = make_unary(&e, OP_Sqrt, make_binary(&e, OP_Add, input_as(&e, 4, x->dtype), epsilon));
+    Value *std =
+        make_unary(&e, OP_Sqrt, make_binary(&e, OP_Add, input_as(&e, 4, x->dtype), epsilon));
     Value *s = make_binary(&e, OP_Div, input_as(&e, 1, x->dtype), std);
     Value *offset = make_binary(&e, OP_Mul, input_as(&e, 3, x->dtype), s);
     Value *t = make_binary(&e, OP_Sub, input_as(&e, 2, x->dtype), offset);
@@ -259,16 +274,19 @@ static bool check_broadcast(Infer *f, const Node *n, int k) {
     int64_t own[MAX_RANK], dims[MAX_RANK], both[MAX_RANK];
     if (!node_has_input(n, k)) return true;
     int rank = value_dims(n->inputs[0], own), rank_k = value_dims(n->inputs[k], dims);
-    if (dims_broadcast(own, rank, dims, rank_k, both) == rank && !memcmp(both, own, (size_t)rank * sizeof *own))
+    if (dims_broadcast(own, rank, dims, rank_k, both) == rank &&
+        !memcmp(both, own, (size_t)rank * sizeof *own))
         return true;
-    return infer_fail(f, n, D_SHAPE, arena_format(f->unit->arena, "input %d ('%s') does not broadcast to input 0", k,
-                                                  n->inputs[k]->name));
+    return infer_fail(f, n, D_SHAPE,
+                      arena_format(f->unit->arena, "input %d ('%s') does not broadcast to input 0",
+                                   k, n->inputs[k]->name));
 }
 
 static DType stash_type(Infer *f, Node *n) {
-    DType t = dtype_from_onnx((int)node_int(n, "stash_type"));
+    DType t = node_dtype(n, "stash_type");
     if (dtype_is_float(t)) return t;
-    infer_fail_attr(f, n, "stash_type", "%lld is no float type", (long long)node_int(n, "stash_type"));
+    infer_fail_attr(f, n, "stash_type", "%lld is no float type",
+                    (long long)node_int(n, "stash_type"));
     return DT_NONE;
 }
 
@@ -276,7 +294,8 @@ bool infer_layer_normalization(Infer *f, Node *n) {
     int64_t dims[MAX_RANK];
     DType stash = stash_type(f, n);
     if (stash == DT_NONE || !check_floats(f, n)) return false;
-    int rank = infer_dims(f, n, 0, dims), axis = infer_axis(f, n, node_int(n, "axis"), rank, "axis");
+    int rank = infer_dims(f, n, 0, dims),
+        axis = infer_axis(f, n, node_int(n, "axis"), rank, "axis");
     if (axis < 0 || !check_broadcast(f, n, 1) || !check_broadcast(f, n, 2)) return false;
     infer_set(f, n, 0, n->inputs[0]->dtype, rank, dims);
     for (int d = axis; d < rank; d++) dims[d] = 1;
@@ -311,9 +330,11 @@ bool expand_rms_normalization(Graph *g, Node *n) {
     bool axes[MAX_RANK];
     axes_from(axes, x->rank, axis_of(n));
     Value *mean = make_reduce(&e, OP_ReduceMean, make_binary(&e, OP_Mul, x, x), axes);
-    Value *shifted = make_binary(&e, OP_Add, mean, make_scalar(&e, x->dtype, node_float(n, "epsilon")));
+    Value *shifted =
+        make_binary(&e, OP_Add, mean, make_scalar(&e, x->dtype, node_float(n, "epsilon")));
     Value *inverse = make_unary(&e, OP_Reciprocal, make_unary(&e, OP_Sqrt, shifted));
-    Value *y = make_binary(&e, OP_Mul, make_binary(&e, OP_Mul, x, inverse), input_as(&e, 1, x->dtype));
+    Value *y =
+        make_binary(&e, OP_Mul, make_binary(&e, OP_Mul, x, inverse), input_as(&e, 1, x->dtype));
     expansion_give(&e, 0, y);
     return expansion_end(&e);
 }
@@ -322,7 +343,8 @@ bool expand_rms_normalization(Graph *g, Node *n) {
 
 bool infer_lp_normalization(Infer *f, Node *n) {
     int64_t p = node_int(n, "p");
-    if (p != 1 && p != 2) return infer_fail_attr(f, n, "p", "is %lld, should be 1 or 2", (long long)p);
+    if (p != 1 && p != 2)
+        return infer_fail_attr(f, n, "p", "is %lld, should be 1 or 2", (long long)p);
     return infer_softmax(f, n);
 }
 
@@ -365,8 +387,10 @@ bool expand_mean_variance_normalization(Graph *g, Node *n) {
     bool axes[MAX_RANK];
     variance_axes(NULL, n, axes);
     Value *centred = make_binary(&e, OP_Sub, x, make_reduce(&e, OP_ReduceMean, x, axes));
-    Value *variance = make_reduce(&e, OP_ReduceMean, make_binary(&e, OP_Mul, centred, centred), axes);
-    Value *std = make_binary(&e, OP_Add, make_unary(&e, OP_Sqrt, variance), make_scalar(&e, x->dtype, 1e-9));
+    Value *variance =
+        make_reduce(&e, OP_ReduceMean, make_binary(&e, OP_Mul, centred, centred), axes);
+    Value *std =
+        make_binary(&e, OP_Add, make_unary(&e, OP_Sqrt, variance), make_scalar(&e, x->dtype, 1e-9));
     expansion_give(&e, 0, make_binary(&e, OP_Div, centred, std));
     return expansion_end(&e);
 }
@@ -375,12 +399,14 @@ enum { MAX_WINDOW = 64 };
 
 bool infer_lrn(Infer *f, Node *n) {
     int64_t size = node_int(n, "size");
-    if (size < 1) return infer_fail_attr(f, n, "size", "is %lld, should be positive", (long long)size);
-    if (size > MAX_WINDOW) return infer_fail_attr(f, n, "size", "more than %d channels are not supported", MAX_WINDOW);
+    if (size < 1)
+        return infer_fail_attr(f, n, "size", "is %lld, should be positive", (long long)size);
+    if (size > MAX_WINDOW)
+        return infer_fail_attr(f, n, "size", "more than %d channels are not supported", MAX_WINDOW);
     return check_floats(f, n) && check_rank(f, n, 2) && infer_same(f, n);
 }
 
-/* The squares of `size` neighbouring channels, summed: as many shifted views of the padded squares. */
+/* The squares of `size` neighbouring channels, summed: so many shifted views of the padded map. */
 static Value *window_sum(Expansion *e, Value *square, int64_t size) {
     int64_t channels = square->dims[1].size, before = (size - 1) / 2;
     Value *padded = make_pad(e, square, 1, before, size - 1 - before, NULL), *views[MAX_WINDOW];
@@ -407,13 +433,16 @@ static bool check_loss(Infer *f, Node *n) {
     const Value *x = n->inputs[0], *target = n->inputs[1];
     const char *reduction = node_string(n, "reduction");
     if (strcmp(reduction, "none") && strcmp(reduction, "mean") && strcmp(reduction, "sum"))
-        return infer_fail_attr(f, n, "reduction", "is '%s', should be 'none', 'mean' or 'sum'", reduction);
+        return infer_fail_attr(f, n, "reduction", "is '%s', should be 'none', 'mean' or 'sum'",
+                               reduction);
     if (!dtype_is_float(x->dtype) || !dtype_is_int(target->dtype))
         return infer_fail(f, n, D_DTYPE, "the scores should be floats and the labels integers");
     if (!check_rank(f, n, 2)) return false;
     bool alike = target->rank == x->rank - 1 && target->dims[0].size == x->dims[0].size &&
                  dims_equal(target->dims + 1, x->dims + 2, x->rank - 2);
-    if (!alike) return infer_fail(f, n, D_SHAPE, "the labels' shape should be that of the scores without axis 1");
+    if (!alike)
+        return infer_fail(f, n, D_SHAPE,
+                          "the labels' shape should be that of the scores without axis 1");
     return !node_has_input(n, 2) || check_vectors(f, n, 2, 2, x->dims[1].size);
 }
 
@@ -421,7 +450,8 @@ bool infer_loss(Infer *f, Node *n) {
     int64_t dims[MAX_RANK];
     if (!check_loss(f, n)) return false;
     int rank = infer_dims(f, n, 1, dims);
-    infer_set(f, n, 0, n->inputs[0]->dtype, strcmp(node_string(n, "reduction"), "none") ? 0 : rank, dims);
+    infer_set(f, n, 0, n->inputs[0]->dtype, strcmp(node_string(n, "reduction"), "none") ? 0 : rank,
+              dims);
     rank = infer_dims(f, n, 0, dims);
     for (int k = 1; k < n->n_outputs; k++) infer_set(f, n, k, n->inputs[0]->dtype, rank, dims);
     return true;
@@ -462,7 +492,8 @@ static void give_loss(Expansion *e, Value *log_prob) {
     Value *labels = make_reshape(e, input_as(e, 1, DT_I64), rank, dims);
     Value *is_label = make_binary(e, OP_Equal, position, labels);
     Value *weights = label_weights(e, log_prob->dtype, labels, is_label);
-    Value *loss = make_unary(e, OP_Neg, make_binary(e, OP_Mul, pick(e, log_prob, is_label), weights));
+    Value *loss =
+        make_unary(e, OP_Neg, make_binary(e, OP_Mul, pick(e, log_prob, is_label), weights));
     if (!strcmp(reduction, "none")) {
         rank = value_dims(n->inputs[1], dims);
         expansion_give(e, 0, make_reshape(e, loss, rank, dims));

@@ -6,16 +6,44 @@
 #include "interp.h"
 #include "ops.h"
 
-enum { BLOCK_BYTES = 128 * 1024 };   /* of A, for a block of rows */
+enum {
+    BLOCK_BYTES = 128 * 1024,    /* of A, for a block of rows */
+    BLOCK_SUMS = 4096,           /* elements of the sums of a block: they live on the stack */
+    CHUNK = 384                  /* longest chain of multiply-adds, where the inner dimension can be cut */
+};
 
 static int64_t tile_columns(const Gemm *g) { return (int64_t)g->tile_vectors * g->lanes; }
 
 static int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
 
+static int64_t chunk_of(int64_t extent) {
+    for (int64_t c = CHUNK; c >= CHUNK / 8; c--)
+        if (extent % c == 0) return c;
+    return extent;
+}
+
+/* Cuts the inner dimension: the last loop where it is long, then as few loops as are short enough are a chunk. */
+static void plan_chunks(Gemm *g) {
+    int last = g->n_k - 1;
+    int64_t chunk = g->k_extent[last] > CHUNK && g->n_k < GEMM_K ? chunk_of(g->k_extent[last]) : g->k_extent[last];
+    if (chunk < g->k_extent[last]) {
+        g->k_extent[g->n_k] = chunk;
+        g->k_stride[g->n_k++] = g->k_stride[last];
+        g->k_extent[last] /= chunk;
+        g->k_stride[last] *= chunk;
+    }
+    g->n_outer = g->n_k - 1;
+    for (chunk = g->k_extent[g->n_outer]; g->n_outer > 0; g->n_outer--) {
+        chunk *= g->k_extent[g->n_outer - 1];
+        if (chunk > CHUNK) break;
+    }
+}
+
 void gemm_plan(Lower *l, Gemm *g) {
     const Target *t = l->program->target;
     g->inner = 1;
     for (int i = 0; i < g->n_k; i++) g->inner *= g->k_extent[i];
+    plan_chunks(g);
     g->lanes = dtypes[g->wide].bytes > 4 ? t->lanes / 2 : t->lanes;
     g->tile_rows = t->tile_rows;
     g->tile_vectors = t->tile_vectors;
@@ -104,71 +132,76 @@ void gemm_pack(Lower *l, Gemm *g, int64_t batches, const Buffer *source) {
 
 typedef struct Tile {
     const Gemm *gemm;
+    const Expr *number;          /* in its block of rows */
     const Expr *m0;              /* first row */
     const Expr *column;          /* first column */
-    const Expr *b;               /* index of its block in B */
+    const Expr *b;               /* index of its column block in B */
     int64_t rows, vectors;
-    int64_t valid;               /* columns of the last block; the rest is padding */
-    Buffer *acc, *row_index;
-    const Expr *first_row;
+    int64_t valid;               /* columns of the block; the rest is padding */
+    Buffer *acc, *rows_of_block;
+    Buffer *sums;                /* of the whole block, where the inner dimension is cut; else NULL */
 } Tile;
 
-static const Expr *acc_index(Lower *l, const Tile *t, const Expr *i, const Expr *j, const Expr *lane) {
+static const Expr *in_tile(Lower *l, const Tile *t, const Expr *i, const Expr *j, const Expr *lane) {
     int64_t lanes = t->gemm->lanes;
     return ex_offset(l->b, i, t->vectors * lanes, ex_offset(l->b, j, lanes, lane));
 }
 
+static const Expr *in_sums(Lower *l, const Tile *t, const Expr *i, const Expr *j, const Expr *lane) {
+    return ex_offset(l->b, t->number, t->rows * t->vectors * t->gemm->lanes, in_tile(l, t, i, j, lane));
+}
+
+/* The finished sum of a position. */
+static const Expr *result_of(Lower *l, const Tile *t, const Expr *i, const Expr *j, const Expr *lane) {
+    return t->sums ? ex_load(l->b, t->sums, in_sums(l, t, i, j, lane))
+                   : ex_load(l->b, t->acc, in_tile(l, t, i, j, lane));
+}
+
 /* for i, for j, for lanes: the shape of every step on the accumulators */
-static void open_tile(Lower *l, const Tile *t, const Expr **i, const Expr **j, const Expr **lane) {
+static void open_tile(Lower *l, const Tile *t, int64_t vectors, const Expr **i, const Expr **j, const Expr **lane) {
     *i = st_for_n(l->b, LOOP_UNROLL, "i", t->rows);
-    *j = st_for_n(l->b, LOOP_UNROLL, "j", t->vectors);
+    *j = st_for_n(l->b, LOOP_UNROLL, "j", vectors);
     *lane = st_for_n(l->b, LOOP_LANES, "l", t->gemm->lanes);
 }
 
 static void close_tile(Lower *l) {
-    st_end(l->b);
-    st_end(l->b);
-    st_end(l->b);
+    for (int i = 0; i < 3; i++) st_end(l->b);
 }
 
 static const Expr *tile_column(Lower *l, const Tile *t, const Expr *j, const Expr *lane) {
     return ex_add(l->b, t->column, ex_offset(l->b, j, t->gemm->lanes, lane));
 }
 
-/* Starting values (a bias), by column; the last vector of a block may be partly padding. */
-static void start_tile(Lower *l, Tile *t) {
+/* What a sum starts with (a bias), by column; the last vector of a block may be partly padding. */
+static const Expr *start_value(Lower *l, const Tile *t, const Expr *j, const Expr *lane) {
     const Gemm *g = t->gemm;
+    const Expr *zero = ex_const(l->b, g->wide, 0);
+    if (!g->start) return zero;
+    const Expr *column = tile_column(l, t, j, lane), *start = g->start(l, g, column);
+    if (t->valid == t->vectors * g->lanes) return start;
+    return ex_select(l->b, ex_lt(l->b, column, ex_index(l->b, g->columns)), start, zero);
+}
+
+static void start_tile(Lower *l, const Tile *t) {
     const Expr *i, *j, *lane;
-    open_tile(l, t, &i, &j, &lane);
-    const Expr *x = ex_const(l->b, g->wide, 0);
-    if (g->start) {
-        const Expr *column = tile_column(l, t, j, lane);
-        const Expr *start = g->start(l, g, column);
-        x = t->valid == t->vectors * g->lanes
-                ? start
-                : ex_select(l->b, ex_lt(l->b, column, ex_index(l->b, g->columns)), start, x);
-    }
-    st_store(l->b, t->acc, acc_index(l, t, i, j, lane), x);
+    open_tile(l, t, t->vectors, &i, &j, &lane);
+    if (t->sums) st_store(l->b, t->sums, in_sums(l, t, i, j, lane), start_value(l, t, j, lane));
+    else st_store(l->b, t->acc, in_tile(l, t, i, j, lane), start_value(l, t, j, lane));
     close_tile(l);
 }
 
-/* Where each row of the tile begins in A: kept where rows are not evenly spaced (a tile that wraps over the edge of
- * a map), computed from the first one else. */
-static void find_rows(Lower *l, Tile *t) {
-    const Gemm *g = t->gemm;
-    if (g->row_step) {
-        t->first_row = st_let(l->b, "row", g->row(l, g, t->m0));
-        return;
-    }
-    t->row_index = st_local(l->b, "row", DT_I64, t->rows, 0);
-    const Expr *i = st_for_n(l->b, LOOP_UNROLL, "i", t->rows);
-    st_store(l->b, t->row_index, i, g->row(l, g, ex_add(l->b, t->m0, i)));
-    st_end(l->b);
+static void clear_acc(Lower *l, const Tile *t) {
+    const Expr *i, *j, *lane;
+    open_tile(l, t, t->vectors, &i, &j, &lane);
+    st_store(l->b, t->acc, in_tile(l, t, i, j, lane), ex_const(l->b, t->gemm->wide, 0));
+    close_tile(l);
 }
 
-static const Expr *row_index(Lower *l, const Tile *t, const Expr *i) {
-    if (t->row_index) return ex_load(l->b, t->row_index, i);
-    return ex_offset(l->b, i, t->gemm->row_step, t->first_row);
+static void add_acc(Lower *l, const Tile *t) {
+    const Expr *i, *j, *lane;
+    open_tile(l, t, t->vectors, &i, &j, &lane);
+    st_acc(l->b, t->sums, in_sums(l, t, i, j, lane), ex_load(l->b, t->acc, in_tile(l, t, i, j, lane)));
+    close_tile(l);
 }
 
 static const Expr *wide_load(Lower *l, const Gemm *g, const Buffer *buffer, const Expr *index) {
@@ -176,7 +209,30 @@ static const Expr *wide_load(Lower *l, const Gemm *g, const Buffer *buffer, cons
     return x->type == g->wide ? x : ex_cast(l->b, g->wide, x);
 }
 
-static void multiply_step(Lower *l, const Tile *t, const Expr *a_offset, const Expr *b_index, Buffer *b) {
+/* Where the rows of a tile begin in A: evenly spaced, or copied from the block's table. */
+typedef struct Rows { const Expr *first; Buffer *table; } Rows;
+
+static void set_range(Buffer *table, int64_t lo, int64_t hi) {
+    table->ranged = true;
+    table->lo = lo;
+    table->hi = hi;
+}
+
+static Rows tile_rows_of(Lower *l, const Tile *t) {
+    Rows rows = {0};
+    if (!t->rows_of_block) {
+        rows.first = st_let(l->b, "row", t->gemm->row(l, t->gemm, t->m0));
+        return rows;
+    }
+    rows.table = st_local(l->b, "row", DT_I64, t->rows, 0);
+    set_range(rows.table, t->rows_of_block->lo, t->rows_of_block->hi);
+    const Expr *i = st_for_n(l->b, LOOP_UNROLL, "i", t->rows);
+    st_store(l->b, rows.table, i, ex_load(l->b, t->rows_of_block, ex_offset(l->b, t->number, t->rows, i)));
+    st_end(l->b);
+    return rows;
+}
+
+static void multiply_step(Lower *l, const Tile *t, Rows rows, const Expr *a_offset, const Expr *b_index, Buffer *b) {
     const Gemm *g = t->gemm;
     const Expr *jb = st_for_n(l->b, LOOP_UNROLL, "j", t->vectors);
     const Expr *lane = st_for_n(l->b, LOOP_LANES, "l", g->lanes);
@@ -185,36 +241,42 @@ static void multiply_step(Lower *l, const Tile *t, const Expr *a_offset, const E
     st_end(l->b);
     st_end(l->b);
     const Expr *i = st_for_n(l->b, LOOP_UNROLL, "i", t->rows);
-    const Expr *index = ex_add(l->b, row_index(l, t, i), a_offset);
-    const Expr *a = st_let(l->b, "a", wide_load(l, g, g->a, index));
+    const Expr *row = rows.table ? ex_load(l->b, rows.table, i) : ex_offset(l->b, i, g->row_step, rows.first);
+    const Expr *a = st_let(l->b, "a", wide_load(l, g, g->a, ex_add(l->b, row, a_offset)));
     const Expr *j = st_for_n(l->b, LOOP_UNROLL, "j", t->vectors);
     lane = st_for_n(l->b, LOOP_LANES, "l", g->lanes);
-    st_acc_mul(l->b, t->acc, acc_index(l, t, i, j, lane), a,
-               ex_load(l->b, b, ex_offset(l->b, j, g->lanes, lane)));
+    st_acc_mul(l->b, t->acc, in_tile(l, t, i, j, lane), a, ex_load(l->b, b, ex_offset(l->b, j, g->lanes, lane)));
     close_tile(l);
 }
 
-static void multiply(Lower *l, Tile *t) {
-    const Gemm *g = t->gemm;
-    const Expr *flat = ex_index(l->b, 0), *offset = ex_index(l->b, 0);
-    for (int d = 0; d < g->n_k; d++) {
+/* Opens k loops from..to; adds their parts of the flat k and of the offset in A. */
+static void open_k(Lower *l, const Gemm *g, int from, int to, const Expr **flat, const Expr **offset) {
+    for (int d = from; d < to; d++) {
         const Expr *k = st_for_n(l->b, LOOP_SERIAL, "k", g->k_extent[d]);
-        flat = ex_offset(l->b, flat, g->k_extent[d], k);
-        offset = ex_offset(l->b, k, g->k_stride[d], offset);
+        *flat = ex_offset(l->b, *flat, g->k_extent[d], k);
+        *offset = ex_offset(l->b, k, g->k_stride[d], *offset);
     }
-    Buffer *b = st_local(l->b, "b", g->wide, t->vectors * g->lanes, g->lanes);
-    multiply_step(l, t, offset, ex_offset(l->b, flat, t->vectors * g->lanes, t->b), b);
-    for (int d = 0; d < g->n_k; d++) st_end(l->b);
 }
 
-static void store_vectors(Lower *l, const Tile *t, int64_t vectors) {
+static void close_k(Lower *l, int from, int to) {
+    for (int d = from; d < to; d++) st_end(l->b);
+}
+
+static void multiply(Lower *l, const Tile *t, const Expr *flat, const Expr *offset) {
     const Gemm *g = t->gemm;
-    if (!vectors) return;
-    const Expr *i = st_for_n(l->b, LOOP_UNROLL, "i", t->rows);
-    const Expr *j = st_for_n(l->b, LOOP_UNROLL, "j", vectors);
-    const Expr *lane = st_for_n(l->b, LOOP_LANES, "l", g->lanes);
-    g->store(l, g, ex_add(l->b, t->m0, i), tile_column(l, t, j, lane),
-             ex_load(l->b, t->acc, acc_index(l, t, i, j, lane)));
+    Rows rows = tile_rows_of(l, t);
+    open_k(l, g, g->n_outer, g->n_k, &flat, &offset);
+    Buffer *b = st_local(l->b, "b", g->wide, t->vectors * g->lanes, g->lanes);
+    multiply_step(l, t, rows, offset, ex_offset(l->b, flat, t->vectors * g->lanes, t->b), b);
+    close_k(l, g->n_outer, g->n_k);
+}
+
+static void store_vectors(Lower *l, const Tile *t) {
+    const Gemm *g = t->gemm;
+    const Expr *i, *j, *lane;
+    if (t->valid < g->lanes) return;
+    open_tile(l, t, t->valid / g->lanes, &i, &j, &lane);
+    g->store(l, g, ex_add(l->b, t->m0, i), tile_column(l, t, j, lane), result_of(l, t, i, j, lane));
     close_tile(l);
 }
 
@@ -226,8 +288,7 @@ static void store_tail(Lower *l, const Tile *t) {
     Buffer *tail = st_local(l->b, "tail", g->wide, t->rows * g->lanes, 0);
     const Expr *i = st_for_n(l->b, LOOP_UNROLL, "i", t->rows);
     const Expr *lane = st_for_n(l->b, LOOP_LANES, "l", g->lanes);
-    st_store(l->b, tail, ex_offset(l->b, i, g->lanes, lane),
-             ex_load(l->b, t->acc, acc_index(l, t, i, ex_index(l->b, full), lane)));
+    st_store(l->b, tail, ex_offset(l->b, i, g->lanes, lane), result_of(l, t, i, ex_index(l->b, full), lane));
     st_end(l->b);
     st_end(l->b);
     i = st_for_n(l->b, LOOP_SERIAL, "i", t->rows);
@@ -238,49 +299,108 @@ static void store_tail(Lower *l, const Tile *t) {
     st_end(l->b);
 }
 
-static void tile(Lower *l, const Gemm *g, const Expr *m0, const Expr *block, int64_t valid) {
-    Tile t = {.gemm = g, .m0 = m0, .rows = g->tile_rows, .valid = valid};
-    t.vectors = round_up(valid, g->lanes) / g->lanes;
-    t.column = ex_offset(l->b, block, tile_columns(g), ex_index(l->b, 0));
-    t.b = ex_offset(l->b, t.column, g->inner, g->b_offset);
-    t.acc = st_local(l->b, "acc", g->wide, t.rows * t.vectors * g->lanes, g->lanes);
-    start_tile(l, &t);
-    find_rows(l, &t);
-    multiply(l, &t);
-    store_vectors(l, &t, valid / g->lanes);
-    store_tail(l, &t);
+/* A block of rows: its tiles against one block of columns. */
+
+typedef struct Block {
+    const Expr *first, *count;   /* tiles */
+    int64_t most;                /* the largest count */
+    Buffer *rows;                /* where each row begins in A; NULL: evenly spaced */
+} Block;
+
+static const Expr *first_row(Lower *l, const Gemm *g, const Block *block, const Expr *tile) {
+    const Expr *m0 = ex_offset(l->b, ex_add(l->b, block->first, tile), g->tile_rows, ex_index(l->b, 0));
+    /* the last tile overlaps its neighbour where the rows do not divide */
+    return g->rows % g->tile_rows ? ex_min(l->b, m0, ex_index(l->b, g->rows - g->tile_rows)) : m0;
 }
 
-/* Tiles of a block of rows.  The last tile of all overlaps its neighbour where the rows do not divide. */
-static void tiles(Lower *l, const Gemm *g, const Expr *first, const Expr *count, const Expr *block, int64_t valid) {
-    const Expr *t = st_for(l->b, LOOP_SERIAL, "tile", count);
-    const Expr *m0 = ex_offset(l->b, ex_add(l->b, first, t), g->tile_rows, ex_index(l->b, 0));
-    if (g->rows % g->tile_rows) m0 = ex_min(l->b, m0, ex_index(l->b, g->rows - g->tile_rows));
-    tile(l, g, m0, block, valid);
+static void open_tiles(Lower *l, Tile *t, const Block *block) {
+    t->number = st_for(l->b, LOOP_SERIAL, "tile", block->count);
+    t->m0 = first_row(l, t->gemm, block, t->number);
+}
+
+static void open_acc(Lower *l, Tile *t) {
+    const Gemm *g = t->gemm;
+    t->acc = st_local(l->b, "acc", g->wide, t->rows * t->vectors * g->lanes, g->lanes);
+}
+
+static void whole_sums(Lower *l, Tile *t, const Block *block) {
+    open_tiles(l, t, block);
+    open_acc(l, t);
+    start_tile(l, t);
+    multiply(l, t, ex_index(l->b, 0), ex_index(l->b, 0));
+    store_vectors(l, t);
+    store_tail(l, t);
+    st_end(l->b);
+}
+
+static void chunked_sums(Lower *l, Tile *t, const Block *block) {
+    const Gemm *g = t->gemm;
+    const Expr *flat = ex_index(l->b, 0), *offset = flat;
+    t->sums = st_local(l->b, "sums", g->wide, block->most * t->rows * t->vectors * g->lanes, g->lanes);
+    open_tiles(l, t, block);
+    start_tile(l, t);
+    st_end(l->b);
+    open_k(l, g, 0, g->n_outer, &flat, &offset);
+    open_tiles(l, t, block);
+    open_acc(l, t);
+    clear_acc(l, t);
+    multiply(l, t, flat, offset);
+    add_acc(l, t);
+    st_end(l->b);
+    close_k(l, 0, g->n_outer);
+    open_tiles(l, t, block);
+    store_vectors(l, t);
+    store_tail(l, t);
+    st_end(l->b);
+}
+
+static void column_block(Lower *l, const Gemm *g, const Block *block, const Expr *number, int64_t valid) {
+    Tile t = {.gemm = g, .rows = g->tile_rows, .valid = valid, .rows_of_block = block->rows};
+    t.vectors = round_up(valid, g->lanes) / g->lanes;
+    t.column = ex_offset(l->b, number, tile_columns(g), ex_index(l->b, 0));
+    t.b = ex_offset(l->b, t.column, g->inner, g->b_offset);
+    if (g->n_outer) chunked_sums(l, &t, block);
+    else whole_sums(l, &t, block);
+}
+
+/* The table of rows of a block, where they are not evenly spaced (tiles that wrap over the edge of a map). */
+static void find_rows(Lower *l, const Gemm *g, Block *block) {
+    if (g->row_step) return;
+    block->rows = st_local(l->b, "rows", DT_I64, block->most * g->tile_rows, 0);
+    const Expr *t = st_for(l->b, LOOP_SERIAL, "tile", block->count);
+    const Expr *i = st_for_n(l->b, LOOP_SERIAL, "i", g->tile_rows);
+    const Expr *row = g->row(l, g, ex_add(l->b, first_row(l, g, block, t), i));
+    set_range(block->rows, row->lo, row->hi);
+    st_store(l->b, block->rows, ex_offset(l->b, t, g->tile_rows, i), row);
+    st_end(l->b);
     st_end(l->b);
 }
 
 static int64_t tiles_in_block(const Gemm *g, int64_t n_tiles) {
     int64_t row_bytes = dtypes[g->a->type].bytes * g->inner / (g->n_k > 1 ? g->k_extent[0] : 1);
     int64_t n = BLOCK_BYTES / (row_bytes * g->tile_rows + 1);
+    int64_t most = BLOCK_SUMS / (g->tile_rows * tile_columns(g));
+    if (n > most) n = most;
     if (n < 4) n = 4;
     return n < n_tiles ? n : n_tiles;
 }
 
 void gemm_loops(Lower *l, const Gemm *g) {
-    int64_t n_tiles = (g->rows + g->tile_rows - 1) / g->tile_rows;
-    int64_t in_block = tiles_in_block(g, n_tiles), columns = tile_columns(g);
+    int64_t n_tiles = (g->rows + g->tile_rows - 1) / g->tile_rows, columns = tile_columns(g);
     int64_t blocks = g->columns / columns, rest = g->columns % columns;
-    const Expr *rows = st_for_n(l->b, LOOP_PARALLEL, "rows", (n_tiles + in_block - 1) / in_block);
-    const Expr *first = ex_offset(l->b, rows, in_block, ex_index(l->b, 0));
-    const Expr *count = ex_index(l->b, in_block);
-    if (n_tiles % in_block) count = ex_min(l->b, count, ex_sub(l->b, ex_index(l->b, n_tiles), first));
+    Block block = {.most = tiles_in_block(g, n_tiles)};
+    const Expr *rows = st_for_n(l->b, LOOP_PARALLEL, "block", (n_tiles + block.most - 1) / block.most);
+    block.first = ex_offset(l->b, rows, block.most, ex_index(l->b, 0));
+    block.count = ex_index(l->b, block.most);
+    if (n_tiles % block.most)
+        block.count = ex_min(l->b, block.count, ex_sub(l->b, ex_index(l->b, n_tiles), block.first));
+    find_rows(l, g, &block);
     if (blocks) {
-        const Expr *block = st_for_n(l->b, LOOP_SERIAL, "block", blocks);
-        tiles(l, g, first, count, block, columns);
+        const Expr *number = st_for_n(l->b, LOOP_SERIAL, "columns", blocks);
+        column_block(l, g, &block, number, columns);
         st_end(l->b);
     }
-    if (rest) tiles(l, g, first, count, ex_index(l->b, blocks), rest);
+    if (rest) column_block(l, g, &block, ex_index(l->b, blocks), rest);
     st_end(l->b);
     builder_kernel(l->b)->macs += g->rows * g->columns * g->inner;
 }

@@ -7,14 +7,15 @@
 enum { GEMM_K = 8 };
 
 /* result[m][column] = start + sum over k of A[row(m) + k] * B[k][column], for m < rows, column < columns.
- * The inner dimension is a nest of loops (taps and channels of a convolution), outermost first; the sum runs in
- * their order, in one chain of fused multiply-adds. */
+ * The inner dimension is a nest of loops (taps and channels of a convolution), outermost first.  A long sum is cut
+ * into chunks: each is one chain of fused multiply-adds, and the chunks are added in order.  That keeps rounding
+ * errors small and a chunk of B in the first-level cache. */
 typedef struct Gemm Gemm;
 struct Gemm {
     Node *node;
     DType wide;                            /* type of the arithmetic */
     int64_t rows, columns, inner;          /* inner: product of the k extents */
-    int n_k;
+    int n_k, n_outer;                      /* k loops; the first n_outer of them run over chunks (by gemm_plan) */
     int64_t k_extent[GEMM_K], k_stride[GEMM_K];      /* strides in A */
     const Buffer *a;
     Buffer *b;                             /* packed by gemm_pack */

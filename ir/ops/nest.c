@@ -8,7 +8,7 @@
  *             output = finish        for l in lanes */
 #include "nest.h"
 
-enum { WRITTEN_OUT = 16 };           /* boxes of so many terms become one expression */
+enum { WRITTEN_OUT = 16 }; /* boxes of so many terms become one expression */
 
 const Expr *index_clamp(Lower *l, const Expr *x, int64_t n) {
     return ex_min(l->b, ex_max(l->b, x, ex_index(l->b, 0)), ex_index(l->b, n - 1));
@@ -46,8 +46,8 @@ static void written_out(Lower *l, const Expr *const *index, void *context) {
 typedef struct Part {
     const Nest *nest;
     const Expr *index[MAX_RANK];
-    int axis;                        /* of the lanes */
-    const Expr *first;               /* index of the first lane */
+    int axis;          /* of the lanes */
+    const Expr *first; /* index of the first lane */
     int64_t lanes;
     Buffer *acc[NEST_ACC];
 } Part;
@@ -72,6 +72,11 @@ static void store_acc(Lower *l, const Part *p, const Expr *lane, const Expr **ac
     for (int a = 0; a < n; a++) st_store(l->b, p->acc[a], lane, acc[a]);
 }
 
+static const Expr *extent_of(Lower *l, const Part *p, int d) {
+    return p->nest->extent ? p->nest->extent(l, p->nest, p->index, d)
+                           : ex_index(l->b, p->nest->inner[d]);
+}
+
 static void fold_part(Lower *l, Part *p) {
     const Nest *nest = p->nest;
     const Expr *acc[NEST_ACC], *k[NEST_INNER];
@@ -81,7 +86,9 @@ static void fold_part(Lower *l, Part *p) {
     nest->start(l, nest, p->index, acc);
     store_acc(l, p, lane, acc);
     close_lanes(l, p);
-    for (int d = 0; d < nest->n_inner; d++) k[d] = st_for_n(l->b, LOOP_SERIAL, "k", nest->inner[d]);
+    if (p->axis >= 0) p->index[p->axis] = p->first;
+    for (int d = 0; d < nest->n_inner; d++)
+        k[d] = st_for(l->b, LOOP_SERIAL, "k", extent_of(l, p, d));
     lane = open_lanes(l, p);
     load_acc(l, p, lane, acc);
     nest->step(l, nest, p->index, k, acc);
@@ -138,8 +145,10 @@ static void large_box(Lower *l, const Nest *nest) {
 void nest_lower(Lower *l, const Nest *nest) {
     lower_begin_kernel(l, nest->node, NULL);
     if (value_count(nest->out) > 0) {
-        if (box_size(nest) <= WRITTEN_OUT) lower_for_each(l, nest->out, written_out, (void *)(uintptr_t)nest);
-        else large_box(l, nest);
+        if (!nest->extent && box_size(nest) <= WRITTEN_OUT)
+            lower_for_each(l, nest->out, written_out, (void *)(uintptr_t)nest);
+        else
+            large_box(l, nest);
     }
     lower_end_kernel(l);
 }

@@ -1,4 +1,4 @@
-/* ops.h - the prototypes of every function that a row of the operator table names, derived from the rows. */
+/* ops.h - prototypes of the functions that rows of the operator table name, made from the rows. */
 #ifndef SONOC_OPS_H
 #define SONOC_OPS_H
 

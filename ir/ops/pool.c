@@ -1,7 +1,8 @@
 /* pool.c - MaxPool, AveragePool, LpPool: a window over the spatial axes of N x C x D1 x .. .
  *
- * A tap outside of the input reads the nearest element inside, so that every load is in bounds; what it read is then
- * left out by a select.  A maximum needs no select where that element is in the window anyway. */
+ * A tap outside of the input reads the nearest element inside, so that every load is in bounds;
+ * what it read is then left out by a select.  A maximum needs no select where that element is in
+ * the window anyway. */
 #include "nest.h"
 #include "ops.h"
 #include "window.h"
@@ -11,9 +12,9 @@
 typedef struct Pool {
     Window window;
     int axes;
-    bool clamped_is_inside;          /* MaxPool: a clamped tap is another tap of the window */
-    bool include_pad;                /* AveragePool */
-    int64_t power;                   /* LpPool */
+    bool clamped_is_inside; /* MaxPool: a clamped tap is another tap of the window */
+    bool include_pad;       /* AveragePool */
+    int64_t power;          /* LpPool */
 } Pool;
 
 bool infer_pool(Infer *f, Node *n) {
@@ -23,13 +24,16 @@ bool infer_pool(Infer *f, Node *n) {
     bool integers = n->op->id == OP_MaxPool && (t == DT_I8 || t == DT_U8);
     Window w;
     if (rank < 0) return false;
-    if (rank < 3 || rank > 2 + WINDOW_AXES) return infer_fail(f, n, D_SHAPE, "the input must have rank 3 to 5");
+    if (rank < 3 || rank > 2 + WINDOW_AXES)
+        return infer_fail(f, n, D_SHAPE, "the input must have rank 3 to 5");
     if (!dtype_is_float(t) && !integers)
         return infer_fail(f, n, D_DTYPE, "the input must be of a float type");
     if (n->op->id == OP_LpPool && node_int(n, "p") < 1)
-        return infer_fail_attr(f, n, "p", "is %lld, must be at least 1", (long long)node_int(n, "p"));
+        return infer_fail_attr(f, n, "p", "is %lld, must be at least 1",
+                               (long long)node_int(n, "p"));
     for (int d = 2; d < rank; d++)
-        if (dims[d] < 1) return infer_fail(f, n, D_SHAPE, "a spatial axis of the input has no elements");
+        if (dims[d] < 1)
+            return infer_fail(f, n, D_SHAPE, "a spatial axis of the input has no elements");
     if (!window_infer(f, n, rank - 2, dims + 2, NULL, &w)) return false;
     for (int d = 0; d < rank - 2; d++) dims[d + 2] = w.out[d];
     infer_set(f, n, 0, t, rank, dims);
@@ -46,7 +50,8 @@ static Pool pool_of(const Node *n) {
     const Window *w = &p.window;
     for (int d = 0; d < p.axes; d++) {
         bool ends_inside = (w->out[d] - 1) * w->stride[d] - w->pad_begin[d] < size[d];
-        if (w->dilation[d] != 1 || w->pad_begin[d] >= w->kernel[d] || !ends_inside) p.clamped_is_inside = false;
+        if (w->dilation[d] != 1 || w->pad_begin[d] >= w->kernel[d] || !ends_inside)
+            p.clamped_is_inside = false;
     }
     if (n->op->id == OP_AveragePool) p.include_pad = node_int(n, "count_include_pad");
     if (n->op->id == OP_LpPool) p.power = node_int(n, "p");
@@ -58,15 +63,16 @@ static const Expr *window_start(Lower *l, const Pool *p, int d, const Expr *o) {
 }
 
 /* The element under a tap, the nearest inside; `at` is where that is. */
-static const Expr *tap(Lower *l, const Nest *nest, const Expr *const *index, const Expr *const *k, const Expr **at,
-                       const Expr **inside) {
+static const Expr *tap(Lower *l, const Nest *nest, const Expr *const *index, const Expr *const *k,
+                       const Expr **at, const Expr **inside) {
     const Pool *p = nest->context;
     const Value *x = nest->node->inputs[0];
     *inside = ex_bool(l->b, true);
     at[0] = index[0];
     at[1] = index[1];
     for (int d = 0; d < p->axes; d++) {
-        const Expr *i = ex_offset(l->b, k[d], p->window.dilation[d], window_start(l, p, d, index[d + 2]));
+        const Expr *i =
+            ex_offset(l->b, k[d], p->window.dilation[d], window_start(l, p, d, index[d + 2]));
         *inside = ex_and(l->b, *inside, index_inside(l, i, dim_of(x, d + 2)));
         at[d + 2] = index_clamp(l, i, dim_of(x, d + 2));
     }
@@ -85,7 +91,8 @@ static Nest nest_of(const Node *n, const Pool *p) {
 static void max_start(Lower *l, const Nest *nest, const Expr *const *index, const Expr **acc) {
     DType t = nest->acc[0];
     (void)index;
-    acc[0] = dtype_is_float(t) ? ex_float(l->b, t, -INFINITY) : ex_int(l->b, t, t == DT_I8 ? INT8_MIN : 0);
+    acc[0] = dtype_is_float(t) ? ex_float(l->b, t, -INFINITY)
+                               : ex_int(l->b, t, t == DT_I8 ? INT8_MIN : 0);
     if (nest->n_acc > 1) acc[1] = ex_index(l->b, 0);
 }
 
@@ -101,7 +108,8 @@ static const Expr *flat_place(Lower *l, const Node *n, const Expr *const *at) {
     return flat;
 }
 
-static void max_step(Lower *l, const Nest *nest, const Expr *const *index, const Expr *const *k, const Expr **acc) {
+static void max_step(Lower *l, const Nest *nest, const Expr *const *index, const Expr *const *k,
+                     const Expr **acc) {
     const Pool *p = nest->context;
     const Expr *at[MAX_RANK], *inside, *x = tap(l, nest, index, k, at, &inside);
     if (nest->n_acc == 1) {
@@ -114,7 +122,8 @@ static void max_step(Lower *l, const Nest *nest, const Expr *const *index, const
     acc[1] = ex_select(l->b, better, flat_place(l, nest->node, at), acc[1]);
 }
 
-static void max_finish(Lower *l, const Nest *nest, const Expr *const *index, const Expr *const *acc) {
+static void max_finish(Lower *l, const Nest *nest, const Expr *const *index,
+                       const Expr *const *acc) {
     lower_store(l, nest->out, index, acc[0]);
     if (nest->n_acc > 1) lower_store(l, nest->node->outputs[1], index, acc[1]);
 }
@@ -152,15 +161,19 @@ static const Expr *steps_to(Lower *l, const Expr *x, int64_t c) {
 }
 
 /* Taps along an axis between low and high. */
-static const Expr *taps_between(Lower *l, const Pool *p, int d, const Expr *start, int64_t low, int64_t high) {
-    const Expr *first = steps_to(l, ex_sub(l->b, ex_index(l->b, low), start), p->window.dilation[d]);
-    const Expr *last = steps_to(l, ex_sub(l->b, ex_index(l->b, high), start), p->window.dilation[d]);
+static const Expr *taps_between(Lower *l, const Pool *p, int d, const Expr *start, int64_t low,
+                                int64_t high) {
+    const Expr *first =
+        steps_to(l, ex_sub(l->b, ex_index(l->b, low), start), p->window.dilation[d]);
+    const Expr *last =
+        steps_to(l, ex_sub(l->b, ex_index(l->b, high), start), p->window.dilation[d]);
     first = ex_max(l->b, first, ex_index(l->b, 0));
     last = ex_min(l->b, last, ex_index(l->b, p->window.kernel[d]));
     return ex_sub(l->b, last, first);
 }
 
-static void average_finish(Lower *l, const Nest *nest, const Expr *const *index, const Expr *const *acc) {
+static void average_finish(Lower *l, const Nest *nest, const Expr *const *index,
+                           const Expr *const *acc) {
     const Pool *p = nest->context;
     const Expr *count = ex_index(l->b, 1);
     for (int d = 0; d < p->axes; d++) {
@@ -184,20 +197,27 @@ void code_average_pool(Lower *l, Node *n) {
     nest_lower(l, &nest);
 }
 
-static void lp_step(Lower *l, const Nest *nest, const Expr *const *index, const Expr *const *k, const Expr **acc) {
+static void lp_step(Lower *l, const Nest *nest, const Expr *const *index, const Expr *const *k,
+                    const Expr **acc) {
     const Pool *p = nest->context;
     const Expr *at[MAX_RANK], *inside, *x = tap(l, nest, index, k, at, &inside);
-    x = ex_select(l->b, inside, ex_scalar(l->b, SC_ABS, x, NULL, NULL), ex_const(l->b, nest->acc[0], 0));
-    if (p->power == 2) x = ex_mul(l->b, x, x);
-    else if (p->power != 1) x = math_pow(l->b, x, ex_const(l->b, nest->acc[0], (double)p->power));
+    x = ex_select(l->b, inside, ex_scalar(l->b, SC_ABS, x, NULL, NULL),
+                  ex_const(l->b, nest->acc[0], 0));
+    if (p->power == 2)
+        x = ex_mul(l->b, x, x);
+    else if (p->power != 1)
+        x = math_pow(l->b, x, ex_const(l->b, nest->acc[0], (double)p->power));
     acc[0] = ex_add(l->b, acc[0], x);
 }
 
-static void lp_finish(Lower *l, const Nest *nest, const Expr *const *index, const Expr *const *acc) {
+static void lp_finish(Lower *l, const Nest *nest, const Expr *const *index,
+                      const Expr *const *acc) {
     const Pool *p = nest->context;
     const Expr *x = acc[0];
-    if (p->power == 2) x = math_sqrt(l->b, x);
-    else if (p->power != 1) x = math_pow(l->b, x, ex_const(l->b, nest->acc[0], 1 / (double)p->power));
+    if (p->power == 2)
+        x = math_sqrt(l->b, x);
+    else if (p->power != 1)
+        x = math_pow(l->b, x, ex_const(l->b, nest->acc[0], 1 / (double)p->power));
     lower_store(l, nest->out, index, x);
 }
 

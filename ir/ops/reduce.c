@@ -1,7 +1,7 @@
 /* reduce.c - operators that fold elements over axes into one: their rules and types.
  *
- * Arithmetic is in the wide type of the input.  Over no elements at all a sum is 0, a product 1, a maximum the
- * smallest value of the type, and a mean NaN (integers: 0). */
+ * Arithmetic is in the wide type of the input.  Over no elements at all a sum is 0, a product 1, a
+ * maximum the smallest value of the type, and a mean NaN (integers: 0). */
 #include "elem.h"
 #include "infer.h"
 #include "ops.h"
@@ -55,8 +55,10 @@ static bool set_reduced(Infer *f, Node *n, DType dtype) {
     if (rank < 0 || !check_axes(f, n, rank)) return false;
     reduce_axes(n, axes, &keepdims);
     for (int d = 0; d < rank; d++) {
-        if (!axes[d]) dims[kept++] = dims[d];
-        else if (keepdims) dims[kept++] = 1;
+        if (!axes[d])
+            dims[kept++] = dims[d];
+        else if (keepdims)
+            dims[kept++] = 1;
     }
     infer_set(f, n, 0, dtype, kept, dims);
     return true;
@@ -66,8 +68,9 @@ static bool check_number(Infer *f, const Node *n, bool bools_too) {
     DType t = n->inputs[0]->dtype;
     bool wide = t != DT_I4 && t != DT_U4;
     if (wide && (dtype_is_float(t) || dtype_is_int(t) || (bools_too && t == DT_BOOL))) return true;
-    return infer_fail(f, n, D_DTYPE, arena_format(f->unit->arena, "input 0 is %s; the operator takes numbers",
-                                                  dtypes[t].text));
+    return infer_fail(
+        f, n, D_DTYPE,
+        arena_format(f->unit->arena, "input 0 is %s; the operator takes numbers", dtypes[t].text));
 }
 
 bool infer_reduce(Infer *f, Node *n) {
@@ -84,8 +87,10 @@ bool infer_arg(Infer *f, Node *n) {
 }
 
 bool infer_global_pool(Infer *f, Node *n) {
-    if (!dtype_is_float(n->inputs[0]->dtype)) return infer_fail(f, n, D_DTYPE, "the operator takes floats");
-    if (n->inputs[0]->rank < 2) return infer_fail(f, n, D_SHAPE, "the input should have a batch and a channel axis");
+    if (!dtype_is_float(n->inputs[0]->dtype))
+        return infer_fail(f, n, D_DTYPE, "the operator takes floats");
+    if (n->inputs[0]->rank < 2)
+        return infer_fail(f, n, D_SHAPE, "the input should have a batch and a channel axis");
     return set_reduced(f, n, n->inputs[0]->dtype);
 }
 
@@ -109,7 +114,7 @@ static const Expr *smallest(Lower *l, DType t) {
 static const Expr *largest(Lower *l, DType t) {
     if (dtype_is_float(t)) return ex_float(l->b, t, INFINITY);
     if (t == DT_BOOL) return ex_bool(l->b, true);
-    return ex_int(l->b, t, -1 - smallest_int(t));      /* wraps to all ones where unsigned */
+    return ex_int(l->b, t, -1 - smallest_int(t)); /* wraps to all ones where unsigned */
 }
 
 static void start_smallest(Lower *l, const Node *n, DType wide, const Expr **acc) {
@@ -134,25 +139,29 @@ static const Expr *map_square(Lower *l, const Node *n, const Expr *x) {
     return ex_mul(l->b, x, x);
 }
 
-static void step_mul(Lower *l, const Node *n, const Expr **acc, const Expr *x, const Expr *position) {
+static void step_mul(Lower *l, const Node *n, const Expr **acc, const Expr *x,
+                     const Expr *position) {
     (void)n;
     (void)position;
     acc[0] = ex_mul(l->b, acc[0], x);
 }
 
-static void step_max(Lower *l, const Node *n, const Expr **acc, const Expr *x, const Expr *position) {
+static void step_max(Lower *l, const Node *n, const Expr **acc, const Expr *x,
+                     const Expr *position) {
     (void)n;
     (void)position;
     acc[0] = x->type == DT_BOOL ? ex_or(l->b, acc[0], x) : elem_larger(l, acc[0], x);
 }
 
-static void step_min(Lower *l, const Node *n, const Expr **acc, const Expr *x, const Expr *position) {
+static void step_min(Lower *l, const Node *n, const Expr **acc, const Expr *x,
+                     const Expr *position) {
     (void)n;
     (void)position;
     acc[0] = x->type == DT_BOOL ? ex_and(l->b, acc[0], x) : elem_smaller(l, acc[0], x);
 }
 
-/* ArgMax and ArgMin start below position 0 so that the first element is always taken; the first NaN wins. */
+/* ArgMax and ArgMin start below position 0 so that the first element is always taken; the first NaN
+ * wins. */
 static void start_arg(Lower *l, const Node *n, DType wide, const Expr **acc) {
     (void)n;
     acc[0] = ex_const(l->b, wide, 0);
@@ -161,7 +170,8 @@ static void start_arg(Lower *l, const Node *n, DType wide, const Expr **acc) {
 
 static const Expr *beats(Lower *l, const Node *n, const Expr *acc, const Expr *x) {
     bool or_equal = node_int(n, "select_last_index");
-    const Expr *lower = n->op->id == OP_ArgMax ? acc : x, *higher = n->op->id == OP_ArgMax ? x : acc;
+    const Expr *lower = n->op->id == OP_ArgMax ? acc : x,
+               *higher = n->op->id == OP_ArgMax ? x : acc;
     const Expr *better = or_equal ? ex_le(l->b, lower, higher) : ex_lt(l->b, lower, higher);
     if (!dtype_is_float(x->type)) return better;
     const Expr *acc_nan = elem_is_nan(l, acc), *x_nan = elem_is_nan(l, x);
@@ -169,7 +179,8 @@ static const Expr *beats(Lower *l, const Node *n, const Expr *acc, const Expr *x
     return ex_or(l->b, better, ex_and(l->b, x_nan, ex_not(l->b, acc_nan)));
 }
 
-static void step_arg(Lower *l, const Node *n, const Expr **acc, const Expr *x, const Expr *position) {
+static void step_arg(Lower *l, const Node *n, const Expr **acc, const Expr *x,
+                     const Expr *position) {
     const Expr *first = ex_lt(l->b, acc[1], ex_index(l->b, 0));
     const Expr *take = ex_or(l->b, first, beats(l, n, acc[0], x));
     acc[0] = ex_select(l->b, take, x, acc[0]);
@@ -219,4 +230,5 @@ const ReduceRule reduce_l1 = {.n_acc = 1, .map = map_abs};
 const ReduceRule reduce_l2 = {.n_acc = 1, .map = map_square, .finish = finish_sqrt};
 const ReduceRule reduce_sum_square = {.n_acc = 1, .map = map_square};
 const ReduceRule reduce_log_sum = {.n_acc = 1, .finish = finish_log};
-const ReduceRule reduce_arg = {.n_acc = 2, .start = start_arg, .step = step_arg, .finish = finish_position};
+const ReduceRule reduce_arg = {
+    .n_acc = 2, .start = start_arg, .step = step_arg, .finish = finish_position};

@@ -1,7 +1,8 @@
 /* resize.c - Resize: every output element is a weighted sum of a box of input elements.
  *
- * The axes are independent: for each, source indices and weights of every output position are computed at compile
- * time, in double as the ONNX reference does, and become small constant tables.  An axis that keeps its size has none. */
+ * The axes are independent: for each, source indices and weights of every output position are
+ * computed at compile time, in double as the ONNX reference does, and become small constant tables.
+ * An axis that keeps its size has none. */
 #include "elem.h"
 #include "nest.h"
 #include "ops.h"
@@ -16,14 +17,15 @@ typedef struct Axis {
     double scale, roi_begin, roi_end;
     bool identity;
     int taps;
-    Buffer *source, *weight, *outside;       /* out * taps, out * taps, out; weight NULL: 1, outside NULL: never */
+    Buffer *source, *weight,
+        *outside; /* out * taps, out * taps, out; weight NULL: 1, outside NULL: never */
 } Axis;
 
 typedef struct Resize {
     const Node *node;
     int rank, n_inner;
     Axis axis[MAX_RANK];
-    int inner[MAX_RANK];                     /* axis -> place in the box, or -1 */
+    int inner[MAX_RANK]; /* axis -> place in the box, or -1 */
     DType wide;
 } Resize;
 
@@ -39,10 +41,16 @@ static bool check_text(Infer *f, Node *n, const char *attribute, const char *con
 
 static bool check_attributes(Infer *f, Node *n) {
     static const char *const modes[] = {"nearest", "linear", "cubic", NULL};
-    static const char *const nearest[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil", NULL};
+    static const char *const nearest[] = {"round_prefer_floor", "round_prefer_ceil", "floor",
+                                          "ceil", NULL};
     static const char *const policies[] = {"stretch", "not_larger", "not_smaller", NULL};
-    static const char *const coordinates[] = {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel",
-                                              "align_corners", "asymmetric", "tf_crop_and_resize", NULL};
+    static const char *const coordinates[] = {"half_pixel",
+                                              "half_pixel_symmetric",
+                                              "pytorch_half_pixel",
+                                              "align_corners",
+                                              "asymmetric",
+                                              "tf_crop_and_resize",
+                                              NULL};
     return check_text(f, n, "mode", modes) && check_text(f, n, "nearest_mode", nearest) &&
            check_text(f, n, "keep_aspect_ratio_policy", policies) &&
            check_text(f, n, "coordinate_transformation_mode", coordinates);
@@ -75,8 +83,10 @@ static const Tensor *nonempty(const Node *n, int k) {
     return t && t->count > 0 ? t : NULL;
 }
 
-static bool read_scales(Infer *f, const Node *n, const Tensor *scales, const int *axes, int count, Axis *axis) {
-    if (scales->count != count) return infer_fail(f, n, D_SHAPE, "scales must have one element an axis");
+static bool read_scales(Infer *f, const Node *n, const Tensor *scales, const int *axes, int count,
+                        Axis *axis) {
+    if (scales->count != count)
+        return infer_fail(f, n, D_SHAPE, "scales must have one element an axis");
     for (int i = 0; i < count; i++) {
         Axis *a = &axis[axes[i]];
         a->scale = tensor_get_double(scales, i);
@@ -102,13 +112,17 @@ static void keep_aspect(const Node *n, const int *axes, int count, Axis *axis) {
     }
 }
 
-static bool read_sizes(Infer *f, const Node *n, const Tensor *sizes, const int *axes, int count, Axis *axis) {
-    if (sizes->count != count) return infer_fail(f, n, D_SHAPE, "sizes must have one element an axis");
+static bool read_sizes(Infer *f, const Node *n, const Tensor *sizes, const int *axes, int count,
+                       Axis *axis) {
+    if (sizes->count != count)
+        return infer_fail(f, n, D_SHAPE, "sizes must have one element an axis");
     for (int i = 0; i < count; i++) {
         Axis *a = &axis[axes[i]];
         a->out = tensor_get_int(sizes, i);
-        if (a->out < 0 || a->out > INT64_C(1) << 40) return infer_fail(f, n, D_SHAPE, "a size is out of range");
-        if (a->in == 0 && a->out > 0) return infer_fail(f, n, D_SHAPE, "an axis without elements cannot grow");
+        if (a->out < 0 || a->out > INT64_C(1) << 40)
+            return infer_fail(f, n, D_SHAPE, "a size is out of range");
+        if (a->in == 0 && a->out > 0)
+            return infer_fail(f, n, D_SHAPE, "an axis without elements cannot grow");
         a->scale = a->in ? (double)a->out / (double)a->in : 1;
     }
     if (count && !is(n, "keep_aspect_ratio_policy", "stretch")) keep_aspect(n, axes, count, axis);
@@ -119,7 +133,8 @@ static bool read_roi(Infer *f, const Node *n, const int *axes, int count, Axis *
     if (!is(n, "coordinate_transformation_mode", "tf_crop_and_resize")) return true;
     const Tensor *roi = nonempty(n, ROI);
     if (!roi) return infer_fail(f, n, D_DYNAMIC_SHAPE, "roi is not a constant");
-    if (roi->count != 2 * count) return infer_fail(f, n, D_SHAPE, "roi must have two elements an axis");
+    if (roi->count != 2 * count)
+        return infer_fail(f, n, D_SHAPE, "roi must have two elements an axis");
     for (int i = 0; i < count; i++) {
         axis[axes[i]].roi_begin = tensor_get_double(roi, i);
         axis[axes[i]].roi_end = tensor_get_double(roi, i + count);
@@ -131,17 +146,21 @@ static bool read_geometry(Infer *f, const Node *n, int rank, const int64_t *dims
     int axes[MAX_RANK], count = named_axes(f, n, rank, axes);
     const Tensor *scales = nonempty(n, SCALES), *sizes = nonempty(n, SIZES);
     if (count < 0) return false;
-    for (int d = 0; d < rank; d++) axis[d] = (Axis){.in = dims[d], .out = dims[d], .scale = 1, .roi_end = 1};
+    for (int d = 0; d < rank; d++)
+        axis[d] = (Axis){.in = dims[d], .out = dims[d], .scale = 1, .roi_end = 1};
     if (!scales && !sizes) {
         bool asked = node_has_input(n, SCALES) || node_has_input(n, SIZES);
-        return infer_fail(f, n, D_DYNAMIC_SHAPE, asked ? "scales and sizes are not constants" : "scales or sizes are needed");
+        return infer_fail(f, n, D_DYNAMIC_SHAPE,
+                          asked ? "scales and sizes are not constants"
+                                : "scales or sizes are needed");
     }
-    bool ok = sizes ? read_sizes(f, n, sizes, axes, count, axis) : read_scales(f, n, scales, axes, count, axis);
+    bool ok = sizes ? read_sizes(f, n, sizes, axes, count, axis)
+                    : read_scales(f, n, scales, axes, count, axis);
     if (!ok || !read_roi(f, n, axes, count, axis)) return false;
     for (int d = 0; d < rank; d++) {
         const Axis *a = &axis[d];
-        axis[d].identity = fabs(a->scale - 1) < 1e-9 && a->in == a->out && fabs(a->roi_begin) < 1e-9 &&
-                           fabs(a->roi_end - 1) < 1e-9;
+        axis[d].identity = fabs(a->scale - 1) < 1e-9 && a->in == a->out &&
+                           fabs(a->roi_begin) < 1e-9 && fabs(a->roi_end - 1) < 1e-9;
     }
     return true;
 }
@@ -178,11 +197,13 @@ static double source_position(const Node *n, const Axis *a, int64_t y) {
     }
     if (!strcmp(mode, "pytorch_half_pixel") && width == 1) return -0.5;
     double centre = (x + 0.5) / a->scale - 0.5;
-    if (!strcmp(mode, "half_pixel_symmetric")) return in / 2 * (1 - (double)a->out / width) + centre;
+    if (!strcmp(mode, "half_pixel_symmetric"))
+        return in / 2 * (1 - (double)a->out / width) + centre;
     return centre;
 }
 
-/* The left neighbour and the distance from it, in (0, 1]: an integer position is its right neighbour. */
+/* The left neighbour and the distance from it, in (0, 1]: an integer position is its right
+ * neighbour. */
 static double split_position(double x, double *left) {
     *left = ceil(x) - 1;
     return x == ceil(x) ? 1 : x - *left;
@@ -190,10 +211,14 @@ static double split_position(double x, double *left) {
 
 static int64_t nearest_source(const Node *n, double left, double ratio) {
     bool right;
-    if (ratio == 1) right = true;
-    else if (is(n, "nearest_mode", "round_prefer_floor")) right = ratio > 0.5;
-    else if (is(n, "nearest_mode", "round_prefer_ceil")) right = ratio >= 0.5;
-    else right = is(n, "nearest_mode", "ceil");
+    if (ratio == 1)
+        right = true;
+    else if (is(n, "nearest_mode", "round_prefer_floor"))
+        right = ratio > 0.5;
+    else if (is(n, "nearest_mode", "round_prefer_ceil"))
+        right = ratio >= 0.5;
+    else
+        right = is(n, "nearest_mode", "ceil");
     return (int64_t)left + right;
 }
 
@@ -204,7 +229,8 @@ static double cubic_weight(double x, double a) {
 }
 
 static double tap_weight(const Node *n, double distance) {
-    if (is(n, "mode", "cubic")) return cubic_weight(distance, (double)node_float(n, "cubic_coeff_a"));
+    if (is(n, "mode", "cubic"))
+        return cubic_weight(distance, (double)node_float(n, "cubic_coeff_a"));
     return fmax(0, 1 - fabs(distance));
 }
 
@@ -215,7 +241,8 @@ static int tap_count(const Node *n, const Axis *a) {
     return is(n, "mode", "nearest") ? 1 : 2 - 2 * (int)(floor(-reach / stretch) + 1);
 }
 
-static void fill_weights(const Node *n, const Axis *a, double left, double ratio, int64_t *source, double *weight) {
+static void fill_weights(const Node *n, const Axis *a, double left, double ratio, int64_t *source,
+                         double *weight) {
     double stretch = node_int(n, "antialias") && a->scale < 1 ? a->scale : 1, sum = 0;
     bool exclude = node_int(n, "exclude_outside") != 0;
     for (int k = 0; k < a->taps; k++) {
@@ -230,16 +257,20 @@ static void fill_weights(const Node *n, const Axis *a, double left, double ratio
 }
 
 static void set_element(Tensor *t, int64_t i, double x) {
-    if (t->dtype == DT_F64) ((double *)(uintptr_t)t->data)[i] = x;
-    else ((float *)(uintptr_t)t->data)[i] = (float)x;
+    if (t->dtype == DT_F64)
+        ((double *)(uintptr_t)t->data)[i] = x;
+    else
+        ((float *)(uintptr_t)t->data)[i] = (float)x;
 }
 
 static void make_tables(Lower *l, const Node *n, Axis *a, DType wide) {
     Arena *arena = l->unit->arena;
-    bool crop = is(n, "coordinate_transformation_mode", "tf_crop_and_resize"), weighted = !is(n, "mode", "nearest");
+    bool crop = is(n, "coordinate_transformation_mode", "tf_crop_and_resize"),
+         weighted = !is(n, "mode", "nearest");
     a->taps = tap_count(n, a);
     int64_t count[2] = {a->out, a->taps};
-    Tensor *source = tensor_new(arena, DT_I64, 2, count), *weight = tensor_new(arena, wide, 2, count);
+    Tensor *source = tensor_new(arena, DT_I64, 2, count),
+           *weight = tensor_new(arena, wide, 2, count);
     Tensor *outside = tensor_new(arena, DT_BOOL, 1, count);
     double *row = NEW_ARRAY(arena, double, a->taps);
     for (int64_t y = 0; y < a->out; y++) {
@@ -259,8 +290,8 @@ static void make_tables(Lower *l, const Node *n, Axis *a, DType wide) {
     a->outside = crop ? lower_constant(l, "outside", outside) : NULL;
 }
 
-static const Expr *boxed_element(Lower *l, const Resize *r, const Expr *const *index, const Expr *const *k,
-                                 const Expr **weight) {
+static const Expr *boxed_element(Lower *l, const Resize *r, const Expr *const *index,
+                                 const Expr *const *k, const Expr **weight) {
     const Expr *at[MAX_RANK] = {NULL};
     *weight = NULL;
     for (int d = 0; d < r->rank; d++) {
@@ -289,14 +320,17 @@ static void resize_step(Lower *l, const Nest *nest, const Expr *const *index, co
     acc[0] = weight ? ex_fma(l->b, ex_cast(l->b, r->wide, x), weight, acc[0]) : x;
 }
 
-static void resize_finish(Lower *l, const Nest *nest, const Expr *const *index, const Expr *const *acc) {
+static void resize_finish(Lower *l, const Nest *nest, const Expr *const *index,
+                          const Expr *const *acc) {
     const Resize *r = nest->context;
     const Expr *x = acc[0], *outside = ex_bool(l->b, false);
     for (int d = 0; d < r->rank; d++)
-        if (r->axis[d].outside) outside = ex_or(l->b, outside, ex_load(l->b, r->axis[d].outside, index[d]));
+        if (r->axis[d].outside)
+            outside = ex_or(l->b, outside, ex_load(l->b, r->axis[d].outside, index[d]));
     DType t = nest->out->dtype;
     if (lower_wide(t) != x->type) x = elem_convert(l, t, x);
-    x = ex_select(l->b, outside, ex_const(l->b, x->type, (double)node_float(r->node, "extrapolation_value")), x);
+    x = ex_select(l->b, outside,
+                  ex_const(l->b, x->type, (double)node_float(r->node, "extrapolation_value")), x);
     lower_store(l, nest->out, index, x);
 }
 
@@ -308,8 +342,14 @@ void code_resize(Lower *l, Node *n) {
     bool weighted = !is(n, "mode", "nearest");
     r.wide = weighted && !dtype_is_float(t) ? DT_F32 : lower_wide(t);
     read_geometry(&f, n, r.rank, dims, r.axis);
-    Nest nest = {.node = n, .out = n->outputs[0], .n_acc = 1, .acc = {r.wide}, .start = resize_start,
-                 .step = resize_step, .finish = resize_finish, .context = &r};
+    Nest nest = {.node = n,
+                 .out = n->outputs[0],
+                 .n_acc = 1,
+                 .acc = {r.wide},
+                 .start = resize_start,
+                 .step = resize_step,
+                 .finish = resize_finish,
+                 .context = &r};
     for (int d = 0; d < r.rank; d++) {
         if (r.axis[d].identity) continue;
         if (value_count(nest.out) > 0) make_tables(l, n, &r.axis[d], weighted ? r.wide : DT_F32);

@@ -1,9 +1,10 @@
-"""lift_cases.py - nodes of older operator sets, against ONNX Runtime, which runs each as the old set says.
+"""lift_cases.py - nodes of older operator sets, against ONNX Runtime.
 
-A row of CASES: operator, operator set, inputs (arrays, or None), attributes, number of outputs.  The first input is fed,
-the others are initializers.
+A row of CASES: operator, operator set, inputs (arrays, or None), attributes, number of outputs.
+The first input is fed, the others are initializers.
     python3 lift_cases.py SONOC
 """
+
 import os
 import subprocess
 import sys
@@ -68,10 +69,28 @@ CASES = [
     ("Resize", 10, [IMAGE, floats(1, 1, 2, 2.5)], {"mode": "nearest"}, 1),
     ("Resize", 10, [IMAGE, floats(1, 1, 0.6, 0.6)], {"mode": "nearest"}, 1),
     ("Resize", 10, [IMAGE, floats(1, 1, 2, 2)], {"mode": "linear"}, 1),
-    ("Resize", 11, [IMAGE, floats(), floats(1, 1, 2, 2)], {"mode": "linear", "coordinate_transformation_mode": "align_corners"}, 1),
+    (
+        "Resize",
+        11,
+        [IMAGE, floats(), floats(1, 1, 2, 2)],
+        {"mode": "linear", "coordinate_transformation_mode": "align_corners"},
+        1,
+    ),
     ("Resize", 11, [IMAGE, floats(), floats(), ints(1, 4, 7, 9)], {"mode": "nearest"}, 1),
-    ("BatchNormalization", 7, [IMAGE, f32(4), f32(4), f32(4), np.abs(f32(4))], {"epsilon": 1e-3}, 1),
-    ("BatchNormalization", 9, [IMAGE, f32(4), f32(4), f32(4), np.abs(f32(4))], {"momentum": 0.5}, 1),
+    (
+        "BatchNormalization",
+        7,
+        [IMAGE, f32(4), f32(4), f32(4), np.abs(f32(4))],
+        {"epsilon": 1e-3},
+        1,
+    ),
+    (
+        "BatchNormalization",
+        9,
+        [IMAGE, f32(4), f32(4), f32(4), np.abs(f32(4))],
+        {"momentum": 0.5},
+        1,
+    ),
     ("BatchNormalization", 14, [IMAGE, f32(4), f32(4), f32(4), np.abs(f32(4))], {}, 1),
     ("Softmax", 11, [CUBE], {}, 1),
     ("Softmax", 11, [CUBE], {"axis": 2}, 1),
@@ -91,17 +110,30 @@ CASES = [
     ("Flatten", 9, [CUBE], {"axis": 2}, 1),
     ("ConstantOfShape", 9, [ints(2, 3)], {}, 1),
     ("InstanceNormalization", 7, [IMAGE, f32(4), f32(4)], {}, 1),
-    ("RoiAlign", 10, [IMAGE, floats(0, 0, 4, 4).reshape(1, 4), ints(0)], {"output_height": 2, "output_width": 2}, 1),
+    (
+        "RoiAlign",
+        10,
+        [IMAGE, floats(0, 0, 4, 4).reshape(1, 4), ints(0)],
+        {"output_height": 2, "output_width": 2},
+        1,
+    ),
 ]
 
 
 def build(op, opset, arrays, attributes, n_outputs):
     names = [f"x{i}" if a is not None else "" for i, a in enumerate(arrays)]
     outputs = [f"y{i}" for i in range(n_outputs)]
-    fed = helper.make_tensor_value_info("x0", helper.np_dtype_to_tensor_dtype(arrays[0].dtype), arrays[0].shape)
+    fed = helper.make_tensor_value_info(
+        "x0", helper.np_dtype_to_tensor_dtype(arrays[0].dtype), arrays[0].shape
+    )
     rest = [numpy_helper.from_array(a, n) for a, n in zip(arrays[1:], names[1:]) if a is not None]
-    graph = helper.make_graph([helper.make_node(op, names, outputs, name="old", **attributes)], "g", [fed],
-                              [onnx.ValueInfoProto(name=n) for n in outputs], rest)
+    graph = helper.make_graph(
+        [helper.make_node(op, names, outputs, name="old", **attributes)],
+        "g",
+        [fed],
+        [onnx.ValueInfoProto(name=n) for n in outputs],
+        rest,
+    )
     if op == "ConstantOfShape":
         graph.initializer.append(numpy_helper.from_array(arrays[0], "x0"))
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=7)
@@ -116,7 +148,9 @@ def reference(model, x, n_outputs):
         copy.CopyFrom(model)
         del copy.graph.output[:]
         copy.graph.output.extend(types[f"y{i}"] for i in range(n_outputs))
-        session = onnxruntime.InferenceSession(copy.SerializeToString(), providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            copy.SerializeToString(), providers=["CPUExecutionProvider"]
+        )
         return session.run(None, {i.name: x for i in session.get_inputs()})
     except Exception as error:  # a form that ONNX Runtime does not have
         return str(error)

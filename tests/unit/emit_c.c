@@ -1,8 +1,9 @@
 /* emit_c.c - generated C gives the bits of the interpreter, on random kernels.
  *
- * A program of many kernels is made at random: loops of every kind, lanes of odd and even extents, all types,
- * scattered and guarded loads, locals that are registers.  It is run by the interpreter and by the C backend.
- * Arguments: a first seed, then compiler commands; without, seed 1 and the usual compiler at -O1. */
+ * A program of many kernels is made at random: loops of every kind, lanes of odd and even extents,
+ * all types, scattered and guarded loads, locals that are registers.  It is run by the interpreter
+ * and by the C backend. Arguments: a first seed, then compiler commands; without, seed 1 and the
+ * usual compiler at -O1. */
 #include "backend.h"
 #include "emit_c.h"
 
@@ -12,8 +13,8 @@
 
 enum { COUNT = 96, KERNELS = 40, OUTPUTS = 4 };
 
-static const DType types[] = {DT_F32, DT_F64, DT_I32, DT_I64, DT_U8, DT_I8, DT_U16, DT_I16,
-                              DT_U32, DT_U64, DT_BOOL, DT_F16, DT_BF16};
+static const DType types[] = {DT_F32, DT_F64, DT_I32, DT_I64,  DT_U8,  DT_I8,  DT_U16,
+                              DT_I16, DT_U32, DT_U64, DT_BOOL, DT_F16, DT_BF16};
 enum { TYPES = sizeof types / sizeof *types };
 
 typedef struct Source {
@@ -21,8 +22,8 @@ typedef struct Source {
     Program *program;
     Builder *b;
     Buffer *in[DT_COUNT], *table[DT_COUNT];
-    const Expr *index;       /* 0..COUNT-1, the element being made */
-    const Expr *outer;       /* a loop variable around it, or NULL */
+    const Expr *index; /* 0..COUNT-1, the element being made */
+    const Expr *outer; /* a loop variable around it, or NULL */
     VEC(const Expr *) lets;
 } Source;
 
@@ -42,7 +43,8 @@ static const Expr *literal(Source *s, DType t) {
     return ex_int(s->b, t, (int64_t)draw(s, 300) - 100);
 }
 
-/* Of any index: contiguous, strided, shuffled, the same for all lanes, or out of bounds behind a guard. */
+/* Of any index: contiguous, strided, shuffled, the same for all lanes, or out of bounds behind a
+ * guard. */
 static const Expr *load(Source *s, DType t) {
     Builder *b = s->b;
     const Buffer *from = draw(s, 3) ? s->in[t] : s->table[t];
@@ -67,7 +69,8 @@ static const Expr *load(Source *s, DType t) {
 
 static const Expr *clamped(Source *s, const Expr *x, DType to) {
     double low = dtypes[to].kind == DK_SIGNED ? -100 : 0;
-    return ex_min(s->b, ex_max(s->b, x, ex_float(s->b, x->type, low)), ex_float(s->b, x->type, 100));
+    return ex_min(s->b, ex_max(s->b, x, ex_float(s->b, x->type, low)),
+                  ex_float(s->b, x->type, 100));
 }
 
 static const Expr *convert(Source *s, DType t, int depth) {
@@ -81,7 +84,8 @@ static const Expr *convert(Source *s, DType t, int depth) {
 static const Expr *make_bool(Source *s, int depth) {
     DType t = types[draw(s, TYPES)];
     if (is_half(t)) t = DT_F32;
-    static const ScalarOp compares[] = {SC_LT, SC_LE, SC_EQ, SC_NE}, logic[] = {SC_AND, SC_OR, SC_XOR, SC_NOT};
+    static const ScalarOp compares[] = {SC_LT, SC_LE, SC_EQ, SC_NE},
+                          logic[] = {SC_AND, SC_OR, SC_XOR, SC_NOT};
     if (draw(s, 3)) {
         const Expr *x = make(s, t, depth - 1), *y = make(s, t, depth - 1);
         return ex_scalar(s->b, compares[draw(s, 4)], x, y, NULL);
@@ -92,7 +96,8 @@ static const Expr *make_bool(Source *s, int depth) {
 }
 
 static const Expr *make_float(Source *s, DType t, int depth) {
-    static const ScalarOp ops[] = {SC_ADD, SC_SUB, SC_MUL, SC_DIV, SC_NEG, SC_ABS, SC_FMA, SC_SQRT, SC_MIN, SC_MAX};
+    static const ScalarOp ops[] = {SC_ADD, SC_SUB, SC_MUL,  SC_DIV, SC_NEG,
+                                   SC_ABS, SC_FMA, SC_SQRT, SC_MIN, SC_MAX};
     ScalarOp op = ops[draw(s, 10)];
     const Expr *x[3] = {NULL};
     for (int k = 0; k < scalar_infos[op].arity; k++) x[k] = make(s, t, depth - 1);
@@ -101,11 +106,12 @@ static const Expr *make_float(Source *s, DType t, int depth) {
 }
 
 static const Expr *make_int(Source *s, DType t, int depth) {
-    static const ScalarOp ops[] = {SC_ADD, SC_SUB, SC_MUL, SC_DIV, SC_REM, SC_NEG, SC_ABS, SC_MIN, SC_MAX,
-                                   SC_AND, SC_OR, SC_XOR, SC_NOT, SC_SHL, SC_SHR};
+    static const ScalarOp ops[] = {SC_ADD, SC_SUB, SC_MUL, SC_DIV, SC_REM, SC_NEG, SC_ABS, SC_MIN,
+                                   SC_MAX, SC_AND, SC_OR,  SC_XOR, SC_NOT, SC_SHL, SC_SHR};
     ScalarOp op = ops[draw(s, 15)];
     const Expr *x = make(s, t, depth - 1), *y = make(s, t, depth - 1);
-    if (op == SC_DIV || op == SC_REM) y = draw(s, 2) ? ex_or(s->b, y, ex_int(s->b, t, 1)) : ex_int(s->b, t, 7);
+    if (op == SC_DIV || op == SC_REM)
+        y = draw(s, 2) ? ex_or(s->b, y, ex_int(s->b, t, 1)) : ex_int(s->b, t, 7);
     if (op == SC_SHL || op == SC_SHR) y = ex_and(s->b, y, ex_int(s->b, t, 7));
     return ex_scalar(s->b, op, x, scalar_infos[op].arity > 1 ? y : NULL, NULL);
 }
@@ -125,7 +131,8 @@ static const Expr *make(Source *s, DType t, int depth) {
     switch (draw(s, 6)) {
     case 0: return convert(s, t, depth);
     case 1: {
-        const Expr *c = make(s, DT_BOOL, depth - 1), *x = make(s, t, depth - 1), *y = make(s, t, depth - 1);
+        const Expr *c = make(s, DT_BOOL, depth - 1), *x = make(s, t, depth - 1),
+                   *y = make(s, t, depth - 1);
         return ex_select(s->b, c, x, y);
     }
     default: break;
@@ -194,7 +201,8 @@ static void registers(Source *s, Buffer *out) {
     j = st_for_n(b, LOOP_UNROLL, "j", COUNT / 8);
     l = st_for_n(b, LOOP_LANES, "l", 8);
     const Expr *x = ex_load(b, s->in[DT_F32], ex_offset(b, k, 3, j));
-    st_acc_mul(b, acc, ex_offset(b, j, 8, l), x, ex_load(b, s->table[DT_F32], ex_offset(b, k, 8, l)));
+    st_acc_mul(b, acc, ex_offset(b, j, 8, l), x,
+               ex_load(b, s->table[DT_F32], ex_offset(b, k, 8, l)));
     st_end(b);
     st_end(b);
     st_end(b);
@@ -212,23 +220,32 @@ static void fill(Source *s, void *data, DType t) {
         double v = ((double)draw(s, 20001) - 10000) / (draw(s, 9) ? 1000 : 0.001);
         uint64_t bits = (uint64_t)draw(s, UINT32_MAX) << 32 | draw(s, UINT32_MAX);
         if (draw(s, 3)) bits %= 50;
-        if (t == DT_F32) ((float *)data)[i] = (float)v;
-        else if (t == DT_F64) ((double *)data)[i] = v;
-        else if (t == DT_F16) ((uint16_t *)data)[i] = float_to_half((float)v);
-        else if (t == DT_BF16) ((uint16_t *)data)[i] = float_to_bfloat((float)v);
-        else if (t == DT_BOOL) ((uint8_t *)data)[i] = bits & 1;
-        else memcpy((char *)data + i * dtypes[t].bytes, &bits, (size_t)dtypes[t].bytes);
+        if (t == DT_F32)
+            ((float *)data)[i] = (float)v;
+        else if (t == DT_F64)
+            ((double *)data)[i] = v;
+        else if (t == DT_F16)
+            ((uint16_t *)data)[i] = float_to_half((float)v);
+        else if (t == DT_BF16)
+            ((uint16_t *)data)[i] = float_to_bfloat((float)v);
+        else if (t == DT_BOOL)
+            ((uint8_t *)data)[i] = bits & 1;
+        else
+            memcpy((char *)data + i * dtypes[t].bytes, &bits, (size_t)dtypes[t].bytes);
     }
 }
 
 static const int64_t dims[1] = {COUNT};
 
 static Buffer *add_port(Program *p, DType t, bool output) {
-    const char *name = arena_format(p->unit->arena, "%s %s/0", output ? "result" : "given", dtypes[t].text);
+    const char *name =
+        arena_format(p->unit->arena, "%s %s/0", output ? "result" : "given", dtypes[t].text);
     Buffer *b = program_add_buffer(p, name, t, COUNT, output ? BUF_OUTPUT : BUF_INPUT);
     Port port = {.name = name, .dtype = t, .rank = 1, .dims = dims, .buffer = b};
-    if (output) vec_push(p->unit->arena, &p->outputs, port);
-    else vec_push(p->unit->arena, &p->inputs, port);
+    if (output)
+        vec_push(p->unit->arena, &p->outputs, port);
+    else
+        vec_push(p->unit->arena, &p->inputs, port);
     return b;
 }
 
@@ -247,7 +264,8 @@ static void build(Source *s) {
     add_inputs(s);
     for (int k = 0; k < KERNELS; k++) {
         Buffer *out[OUTPUTS];
-        for (int o = 0; o < OUTPUTS; o++) out[o] = add_port(s->program, types[draw(s, TYPES)], true);
+        for (int o = 0; o < OUTPUTS; o++)
+            out[o] = add_port(s->program, types[draw(s, TYPES)], true);
         Buffer *sum = add_port(s->program, DT_F32, true);
         s->b = builder_begin(s->program, arena_format(s->program->unit->arena, "kernel_%d", k));
         sweep(s, out);
@@ -265,7 +283,8 @@ static bool same(const void *a, const void *b, DType t, int i) {
     if (!memcmp(x, y, n)) return true;
     if (t == DT_F32) return isnan(((const float *)a)[i]) && isnan(((const float *)b)[i]);
     if (t == DT_F64) return isnan(((const double *)a)[i]) && isnan(((const double *)b)[i]);
-    return is_half(t) && isnan(t == DT_F16 ? half_to_float(((const uint16_t *)a)[i]) : bfloat_to_float(((const uint16_t *)a)[i]));
+    return is_half(t) && isnan(t == DT_F16 ? half_to_float(((const uint16_t *)a)[i])
+                                           : bfloat_to_float(((const uint16_t *)a)[i]));
 }
 
 static int compare(const Program *p, void *const *expect, void *const *got, const char *command) {
@@ -273,14 +292,20 @@ static int compare(const Program *p, void *const *expect, void *const *got, cons
     for (int k = 0; k < p->outputs.n; k++)
         for (int i = 0; i < COUNT; i++) {
             if (same(expect[k], got[k], p->outputs.at[k].dtype, i)) continue;
-            if (bad++ < 5) printf("FAILED: %s: output %d (%s) of kernel_%d, element %d\n", command ? command : "cc", k % (OUTPUTS + 1), p->outputs.at[k].name, k / (OUTPUTS + 1), i);
+            if (bad++ < 5)
+                printf("FAILED: %s: output %d (%s) of kernel_%d, element %d\n",
+                       command ? command : "cc", k % (OUTPUTS + 1), p->outputs.at[k].name,
+                       k / (OUTPUTS + 1), i);
         }
     return bad;
 }
 
 static void *const *new_outputs(const Program *p) {
     void **out = NEW_ARRAY(p->unit->arena, void *, p->outputs.n);
-    for (int k = 0; k < p->outputs.n; k++) out[k] = arena_alloc(p->unit->arena, COUNT * 8);
+    for (int k = 0; k < p->outputs.n; k++) {
+        out[k] = arena_alloc(p->unit->arena, COUNT * 8);
+        memset(out[k], 0xff, COUNT * 8); /* as the interpreter does: not all elements are written */
+    }
     return out;
 }
 
@@ -310,8 +335,10 @@ static bool run(Source *s, char **commands, int n) {
     if (!ok) printf("FAILED: the interpreter: %s\n", error.message);
     for (int k = 0; ok && k < n; k++) {
         ok = backend_find("c")->run(p, commands[k], inputs, got, &error);
-        if (!ok) printf("FAILED: %s\n", error.message);
-        else ok = !compare(p, expect, got, commands[k]);
+        if (!ok)
+            printf("FAILED: %s\n", error.message);
+        else
+            ok = !compare(p, expect, got, commands[k]);
     }
     return ok;
 }
@@ -337,7 +364,8 @@ int main(int argc, char **argv) {
     uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
     char **commands = argc > 2 ? argv + 2 : one;
     int n = argc > 2 ? argc - 2 : 1;
-    if (!run_seed("x86-64-v3", seed, commands, n) || !run_seed("baseline", seed + 1, commands, n)) return 1;
+    if (!run_seed("x86-64-v3", seed, commands, n) || !run_seed("baseline", seed + 1, commands, n))
+        return 1;
     printf("%d kernels, %d compilers: the same bits\n", 2 * KERNELS, n);
     return 0;
 }

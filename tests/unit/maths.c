@@ -1,7 +1,9 @@
-/* maths.c - the error of every formula of ir/maths*.c, in units in the last place, through the interpreter.
+/* maths.c - the error of every formula of ir/maths*.c, in units in the last place, through the
+ * interpreter.
  *
- * f32 is compared with libm's double functions, f64 with the long double ones, on arguments spread over all
- * exponents, dense ones where the function does something, and special ones; once with fma and once without. */
+ * f32 is compared with libm's double functions, f64 with the long double ones, on arguments spread
+ * over all exponents, dense ones where the function does something, and special ones; once with fma
+ * and once without. */
 #include "interp.h"
 #include "maths.h"
 
@@ -19,16 +21,19 @@ typedef struct Case {
     const char *name;
     Formula *formula;
     Reference *reference;
-    double bound_f32, bound_f64;         /* ulp; 0: equal */
-    double low, high;                    /* where dense arguments are drawn from */
+    double bound_f32, bound_f64; /* ulp; 0: equal */
+    double low, high;            /* where dense arguments are drawn from */
 } Case;
 
 /* Formulas and references with one argument, in the form of those with two. */
-#define MATH(name) \
-    static const Expr *formula_##name(Builder *b, const Expr *x, const Expr *y) { return (void)y, math_##name(b, x); }
+#define MATH(name)                                                                                 \
+    static const Expr *formula_##name(Builder *b, const Expr *x, const Expr *y) {                  \
+        return (void)y, math_##name(b, x);                                                         \
+    }
 #include "maths.def"
 #undef MATH
-#define REFERENCE(name, value) static long double name##_of(long double x, long double y) { return (void)y, value; }
+#define REFERENCE(name, value)                                                                     \
+    static long double name##_of(long double x, long double y) { return (void)y, value; }
 REFERENCE(exp, expl(x))
 REFERENCE(exp2, exp2l(x))
 REFERENCE(expm1, expm1l(x))
@@ -104,10 +109,42 @@ static double from_bits(DType t, uint64_t bits) {
 }
 
 static double argument(DType t, int i, double low, double high) {
-    static const double special[] = {0.0,    -0.0,    INFINITY, -INFINITY, NAN,     1,      -1,      0.5,        -0.5,
-                                     1.5,    -1.5,    2.5,      -2.5,      FLT_MIN, FLT_MAX, -FLT_MAX, FLT_MIN / 3, -FLT_MIN / 5,
-                                     1e22,   1e-30,   16777216, 8388607.5, 4194303.25, 1e9, 88.72284, -103.97209, -87.5, 709.5,
-                                     -745.1, 710.4, 6381956970095103.0 * 0x1p797, DBL_MIN, DBL_MAX, -DBL_MAX, 5e-324, 3.14159274};
+    static const double special[] = {0.0,
+                                     -0.0,
+                                     INFINITY,
+                                     -INFINITY,
+                                     NAN,
+                                     1,
+                                     -1,
+                                     0.5,
+                                     -0.5,
+                                     1.5,
+                                     -1.5,
+                                     2.5,
+                                     -2.5,
+                                     FLT_MIN,
+                                     FLT_MAX,
+                                     -FLT_MAX,
+                                     FLT_MIN / 3,
+                                     -FLT_MIN / 5,
+                                     1e22,
+                                     1e-30,
+                                     16777216,
+                                     8388607.5,
+                                     4194303.25,
+                                     1e9,
+                                     88.72284,
+                                     -103.97209,
+                                     -87.5,
+                                     709.5,
+                                     -745.1,
+                                     710.4,
+                                     6381956970095103.0 * 0x1p797,
+                                     DBL_MIN,
+                                     DBL_MAX,
+                                     -DBL_MAX,
+                                     5e-324,
+                                     3.14159274};
     int n = (int)(sizeof special / sizeof special[0]);
     if (i < n) return t == DT_F32 ? (float)special[i] : special[i];
     if (i < SPREAD) return from_bits(t, draw());
@@ -121,7 +158,8 @@ static Port port_new(Program *p, const char *name, DType t, BufferKind kind, int
     return (Port){name, t, 1, dims, program_add_buffer(p, name, t, n, kind)};
 }
 
-static bool run(Unit *u, const char *target, DType t, const Case *c, const void *x, const void *y, void *r, int n) {
+static bool run(Unit *u, const char *target, DType t, const Case *c, const void *x, const void *y,
+                void *r, int n) {
     Program *p = program_new(u, c->name, target_find(target));
     Port in_x = port_new(p, "x", t, BUF_INPUT, n), in_y = port_new(p, "y", t, BUF_INPUT, n);
     Port out = port_new(p, "r", t, BUF_OUTPUT, n);
@@ -132,7 +170,8 @@ static bool run(Unit *u, const char *target, DType t, const Case *c, const void 
     const Expr *block = st_for_n(b, LOOP_SERIAL, "i", n / LANES);
     const Expr *lane = st_for_n(b, LOOP_LANES, "l", LANES);
     const Expr *at = ex_offset(b, block, LANES, lane);
-    st_store(b, out.buffer, at, c->formula(b, ex_load(b, in_x.buffer, at), ex_load(b, in_y.buffer, at)));
+    st_store(b, out.buffer, at,
+             c->formula(b, ex_load(b, in_x.buffer, at), ex_load(b, in_y.buffer, at)));
     st_end(b);
     st_end(b);
     builder_end(b);
@@ -142,11 +181,13 @@ static bool run(Unit *u, const char *target, DType t, const Case *c, const void 
     return ok;
 }
 
-/* Distance in units of the last place of the expected value; rounding to the format is allowed for at its ends. */
+/* Distance in units of the last place of the expected value; rounding to the format is allowed for
+ * at its ends. */
 static double ulps(DType t, double got, long double want) {
     if (isnan(want)) return isnan(got) ? 0 : 1e30;
     double rounded = t == DT_F32 ? (double)(float)want : (double)want;
-    if (got == rounded && (isinf(got) || got == want)) return signbit(got) == signbit(rounded) ? 0 : 1e30;
+    if (got == rounded && (isinf(got) || got == want))
+        return signbit(got) == signbit(rounded) ? 0 : 1e30;
     if (isinf(got) || isinf(rounded)) return 1e30;
     int exponent;
     frexpl(want, &exponent);
@@ -183,8 +224,9 @@ static bool check(Unit *u, const char *target, DType t, const Case *c, double sl
     }
     double bound = t == DT_F32 ? c->bound_f32 : c->bound_f64;
     bool ok = most <= (bound <= 0.5 ? bound : bound + slack);
-    printf("%s %-8s %-10s %s: %.3g ulp, at most %.3g (%a of %a, %a)\n", ok ? "ok    " : "FAILED", c->name, target,
-           dtypes[t].text, most, bound, element(t, r, worst), element(t, x, worst), element(t, y, worst));
+    printf("%s %-8s %-10s %s: %.3g ulp, at most %.3g (%a of %a, %a)\n", ok ? "ok    " : "FAILED",
+           c->name, target, dtypes[t].text, most, bound, element(t, r, worst), element(t, x, worst),
+           element(t, y, worst));
     return ok;
 }
 
