@@ -43,7 +43,7 @@ def test_help(sonoc, folder):
     for command in commands:
         text = run(sonoc, folder, command, "--help")[0]
         assert text == run(sonoc, folder, "help", command)[0] and command in overview and f".SS {command}" in man
-        options = [word.split("=")[0] for word in text.replace(",", " ").split() if word.startswith("--")]
+        options = [word.split("=")[0] for word in text.replace(",", " ").replace(";", " ").split() if word.startswith("--")]
         for option in options:
             assert option.replace("-", "\\-") in man, option
             assert option in shells["bash"] and option in shells["zsh"] and f"-l {option[2:]}" in shells["fish"], option
