@@ -51,6 +51,7 @@ typedef struct PassReport {
     VEC(Remark) remarks;
     VEC(PassTime) times;         /* a group before what is in it */
     int64_t rewrites;            /* that passes asked for */
+    const char *last_pass, *last_node, *last_op;   /* of the last rewrite that was done; NULL: none was */
 } PassReport;
 
 struct PassOptions {

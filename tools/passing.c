@@ -3,7 +3,7 @@
 
 #include "check.h"
 #include "json.h"
-#include "pass.h"
+#include "trial.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -11,7 +11,8 @@ static PassClass class_of(const char *exactness) {
     return !strcmp(exactness, "bit") ? CLASS_BIT : !strcmp(exactness, "real") ? CLASS_REAL : CLASS_FAST;
 }
 
-static PassOptions pass_options(const Options *o, PassReport *report) {
+PassOptions session_pass_options(const Session *s, PassReport *report) {
+    const Options *o = s->options;
     PassOptions to = pass_options_default();
     to.level = o->level[0] - '0';
     to.exactness = class_of(o->exactness);
@@ -98,7 +99,7 @@ static bool check_passes(Session *s, const PassOptions *options) {
 
 bool pipeline_passes(Session *s) {
     PassReport report = {0};
-    PassOptions options = pass_options(s->options, &report);
+    PassOptions options = session_pass_options(s, &report);
     if (s->options->check_passes && !check_passes(s, &options)) return false;
     session_stage(s, "running passes");
     bool ok = passes_run(s->graph, &options);
