@@ -5,6 +5,7 @@
 
 #include "infer.h"
 #include "lower.h"
+#include "pass_run.h"
 #include "simplify.h"
 
 #include <string.h>
@@ -75,9 +76,15 @@ static void print_graph(const Graph *g, const char *after) {
     fprintf(stderr, "# after pass %s\n%s", after, text.at ? text.at : "");
 }
 
+PassOptions pass_options_default(void) {
+    return (PassOptions){.level = 2, .exactness = CLASS_REAL, .fold_limit = 64 << 20};
+}
+
 static bool run_one(Graph *g, const Pass *p, const PassOptions *options) {
     double start = seconds();
+    options->run->pass = p;
     bool ok = p->run(g, options);
+    remarks_close(g, options);
     if (options->time_passes) fprintf(stderr, "%8.3f ms  %s\n", 1e3 * (seconds() - start), p->name);
     if (!ok) return false;
     const char *print = options->print_after;
@@ -107,6 +114,7 @@ static bool run_named(Graph *g, const PassOptions *options) {
 
 static bool run_all(Graph *g, const PassOptions *options) {
     for (const Pass *p = passes; p->name; p++) {
+        if (p->level > options->level || p->promise > options->exactness) continue;
         if (!run_one(g, p, options)) return false;
         if (options->stop_after && !strcmp(p->name, options->stop_after)) break;
     }
@@ -119,7 +127,10 @@ bool passes_run(Graph *g, const PassOptions *options) {
     if (stop && !pass_find(stop)) return diag(u, NO_PLACE, D_PASS_UNKNOWN, stop);
     if (print && strcmp(print, "all") && !pass_find(print))
         return diag(u, NO_PLACE, D_PASS_UNKNOWN, print);
-    if (!(options->only ? run_named : run_all)(g, options)) return false;
+    PassRun run = {.open_at = -1};
+    PassOptions running = *options;
+    running.run = &run;
+    if (!(options->only ? run_named : run_all)(g, &running)) return false;
     verify(g, "the last");
     return true;
 }

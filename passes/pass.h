@@ -5,23 +5,57 @@
 #include "graph.h"
 
 typedef enum PassClass { CLASS_BIT, CLASS_REAL, CLASS_FAST } PassClass;
+typedef enum RemarkKind { REMARK_MATCHED, REMARK_MISSED } RemarkKind;
 
-typedef struct PassOptions {
-    int64_t fold_limit;          /* bytes of the largest constant that is computed */
-    const char *only;            /* these passes, in this order, instead of all: "a,b,c" */
-    const char *stop_after;      /* a pass, or NULL */
-    const char *print_after;     /* a pass, or "all", or NULL: the graph is printed to stderr */
-    bool verify_each;            /* graph_check after every pass; else after the last */
-    bool time_passes;            /* what each took is printed to stderr */
-} PassOptions;
+typedef struct PassOptions PassOptions;
 
 typedef struct Pass {
     const char *name;
     bool (*run)(Graph *g, const PassOptions *options);       /* false: reported */
     PassClass promise;
-    int level;
+    int level;                   /* the -O from which it runs */
     const char *summary;
 } Pass;
+
+/* What of a graph costs something: of the nodes that an output needs. */
+typedef struct GraphCost {
+    int64_t nodes, macs, bytes;  /* multiply-adds of convolutions and matrix products; bytes of all results */
+} GraphCost;
+GraphCost graph_cost(const Graph *g);
+
+typedef struct Remark {
+    RemarkKind kind;
+    const char *pass;
+    const char *node, *op;       /* where: the node's name, or that of its first output */
+    const char *text;            /* what matched; or which condition failed of what nearly matched */
+    int64_t rewrite;             /* MATCHED: its number, as --bisect-limit counts; from 1 */
+    GraphCost saved;             /* MATCHED: measured around the rewrite; what grew is negative */
+} Remark;
+
+/* What the passes tell whoever runs them. */
+typedef struct PassReport {
+    VEC(Remark) remarks;
+    int64_t rewrites;            /* that passes asked for */
+} PassReport;
+
+struct PassOptions {
+    int level;                   /* -O0 to -O3: rows of a higher level do not run */
+    PassClass exactness;         /* nor do rows that promise less than this */
+    int64_t fold_limit;          /* bytes of the largest constant that is computed */
+    const char *only;            /* a pipeline in text instead of that of the table: "a,b,c" */
+    const char *stop_after;      /* a pass, or NULL */
+    const char *print_after;     /* a pass, or "all", or NULL: the graph is printed to stderr */
+    bool verify_each;            /* graph_check after every pass; else after the last */
+    bool time_passes;            /* what each took is printed to stderr */
+    bool limited;                /* no more than `rewrite_limit` rewrites are done */
+    int64_t rewrite_limit;
+    bool want_remarks;           /* remarks are collected in `report` */
+    PassReport *report;          /* NULL: nothing is told */
+    struct PassRun *run;         /* the run that calls the pass; kept by passes_run, NULL outside of one */
+};
+
+/* -O2, real, folding up to 64 MB. */
+PassOptions pass_options_default(void);
 
 extern const Pass passes[];      /* in order; ends with a name NULL */
 extern const char *const pass_class_names[];
@@ -30,5 +64,12 @@ const Pass *pass_find(const char *name);                     /* NULL if unknown 
 
 /* Runs the passes.  false: reported. */
 bool passes_run(Graph *g, const PassOptions *options);
+
+/* For passes.  A pass of level 1 or more asks before each rewrite, once it is sure that it matches; false: leave
+ * the graph as it is here, and go on.  It counts, so that the rewrite that breaks something can be found. */
+bool rewrite_allowed(Graph *g, const PassOptions *options, const Node *at);
+/* Tells what matched (after rewrite_allowed), or what nearly did and which condition failed. */
+void remark(Graph *g, const PassOptions *options, RemarkKind kind, const Node *at, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
 
 #endif

@@ -88,6 +88,9 @@ static bool option_set(Arena *a, const OptionInfo *o, const char *text, bool giv
     void *place = (char *)to + o->place;
     switch (o->kind) {
     case OPTION_FLAG: *(bool *)place = true; return true;
+    case OPTION_MAYBE:
+        *(const char **)place = text ? text : arena_copy(a, o->argument, strcspn(o->argument, "|"));
+        return !text || is_choice(o->argument, text);
     case OPTION_TEXT:
         *(const char **)place = text;
         return !strchr(o->argument, '|') || is_choice(o->argument, text);
@@ -124,7 +127,7 @@ static void spell(int command, Spelling *s) {
     for (int i = 0; i < option_count; i++) {
         const OptionInfo *o = &option_infos[i];
         if (!(o->commands >> command & 1)) continue;
-        int has = o->kind == OPTION_FLAG ? no_argument : required_argument;
+        int has = o->kind == OPTION_FLAG ? no_argument : o->kind == OPTION_MAYBE ? optional_argument : required_argument;
         *next++ = (struct option){o->name, has, NULL, LETTER_BASE + i};
         if (!o->letter) continue;
         *letter++ = o->letter;

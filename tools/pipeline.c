@@ -3,7 +3,6 @@
 
 #include "import.h"
 #include "lower.h"
-#include "pass.h"
 #include "tensor_set.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -58,15 +57,6 @@ Graph *pipeline_import(Session *s) {
     progress_stage(s->progress, "reading");
     s->graph = path_ends(path, ".sonoc") ? import_text(s, path) : import_file(&s->unit, path, &options);
     return s->graph;
-}
-
-bool pipeline_passes(Session *s) {
-    const Options *o = s->options;
-    progress_stage(s->progress, "running passes");
-    return passes_run(s->graph, &(PassOptions){
-        .fold_limit = o->max_fold.value, .only = o->passes, .stop_after = o->stop_after,
-        .print_after = o->print_after, .verify_each = o->verify_each, .time_passes = o->time_passes,
-    });
 }
 
 /* A kernel that breaks the rules of loop IR is a mistake of whoever built it. */

@@ -1,0 +1,82 @@
+/* passing.c - the passes as the options say, and what they told: remarks as text or JSON, on stderr. */
+#include "pipeline.h"
+
+#include "json.h"
+#include "pass.h"
+#include <inttypes.h>
+#include <string.h>
+
+static PassClass class_of(const char *exactness) {
+    return !strcmp(exactness, "bit") ? CLASS_BIT : !strcmp(exactness, "real") ? CLASS_REAL : CLASS_FAST;
+}
+
+static PassOptions pass_options(const Options *o, PassReport *report) {
+    PassOptions to = pass_options_default();
+    to.level = o->level[0] - '0';
+    to.exactness = class_of(o->exactness);
+    to.fold_limit = o->max_fold.value;
+    to.only = o->passes;
+    to.stop_after = o->stop_after;
+    to.print_after = o->print_after;
+    to.verify_each = o->verify_each;
+    to.time_passes = o->time_passes;
+    to.limited = o->bisect_limit.given;
+    to.rewrite_limit = o->bisect_limit.value;
+    to.want_remarks = o->remarks != NULL;
+    to.report = report;
+    return to;
+}
+
+static void print_saved(const char *what, int64_t saved) {
+    if (saved > 0) fprintf(stderr, ", %" PRId64 " %s fewer", saved, what);
+    if (saved < 0) fprintf(stderr, ", %" PRId64 " %s more", -saved, what);
+}
+
+static void print_remark(const Remark *r) {
+    bool matched = r->kind == REMARK_MATCHED;
+    fprintf(stderr, "%s: %s: %s '%s': %s", r->pass, matched ? "done" : "missed", r->op, r->node, r->text);
+    if (matched) {
+        print_saved("nodes", r->saved.nodes);
+        print_saved("multiply-adds", r->saved.macs);
+        print_saved("bytes", r->saved.bytes);
+        fprintf(stderr, " (rewrite %" PRId64 ")", r->rewrite);
+    }
+    fputc('\n', stderr);
+}
+
+static void json_remark(Json *j, const Remark *r) {
+    json_begin(j, NULL, '{');
+    json_text(j, "kind", r->kind == REMARK_MATCHED ? "matched" : "missed");
+    json_text(j, "pass", r->pass);
+    json_text(j, "operator", r->op);
+    json_text(j, "node", r->node);
+    json_text(j, "text", r->text);
+    if (r->kind == REMARK_MATCHED) {
+        json_int(j, "rewrite", r->rewrite);
+        json_int(j, "saved_nodes", r->saved.nodes);
+        json_int(j, "saved_multiply_adds", r->saved.macs);
+        json_int(j, "saved_bytes", r->saved.bytes);
+    }
+    json_end(j, '}');
+}
+
+static void print_remarks(const PassReport *report, bool as_json) {
+    Json j = {.out = stderr};
+    if (as_json) json_begin(&j, NULL, '[');
+    for (int i = 0; i < report->remarks.n; i++)
+        if (as_json) json_remark(&j, &report->remarks.at[i]);
+        else print_remark(&report->remarks.at[i]);
+    if (as_json) json_end(&j, ']');
+}
+
+bool pipeline_passes(Session *s) {
+    PassReport report = {0};
+    PassOptions options = pass_options(s->options, &report);
+    progress_stage(s->progress, "running passes");
+    bool ok = passes_run(s->graph, &options);
+    if (s->options->remarks) {
+        progress_stage(s->progress, NULL);
+        print_remarks(&report, !strcmp(s->options->remarks, "json"));
+    }
+    return ok;
+}
