@@ -6,6 +6,7 @@
 #include "infer.h"
 #include "lower.h"
 #include "pass_run.h"
+#include "rewrites.h"
 #include "simplify.h"
 
 #include <string.h>
