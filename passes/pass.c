@@ -5,6 +5,7 @@
 
 #include "infer.h"
 #include "lower.h"
+#include "exchange.h"
 #include "pass_run.h"
 #include "rewrites.h"
 #include "simplify.h"
