@@ -5,7 +5,7 @@
  *
  * Before a convolution an addition is exact only where no padding is read: zeros are padded behind it.  REAL. */
 #include "match.h"
-#include "rewrites.h"
+#include "pass.h"
 
 #include <math.h>
 #include <string.h>

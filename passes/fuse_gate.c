@@ -7,7 +7,7 @@
  * REAL. */
 #include "match.h"
 #include "parallel.h"
-#include "rewrites.h"
+#include "pass.h"
 
 /* Of Add(Mul(x, a), Mul(x, b)): x. */
 static Value *common_factor(const Node *left, const Node *right, Value **a, Value **b) {

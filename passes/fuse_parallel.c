@@ -4,7 +4,7 @@
  * in a map of their own, so that a copy would be made: such are left alone.  REAL: a sum may be cut elsewhere. */
 #include "match.h"
 #include "parallel.h"
-#include "rewrites.h"
+#include "pass.h"
 
 #include <string.h>
 

@@ -11,7 +11,7 @@
  * of the offsets.  So every constant in it is looked at by what it does.  REAL: samples are rounded otherwise. */
 #include "match.h"
 #include "probe.h"
-#include "rewrites.h"
+#include "pass.h"
 
 #include <math.h>
 #include <string.h>

@@ -8,7 +8,7 @@
  * and a multiplication or addition by constants behind one, a number each that it scales and shifts, is its scale and
  * bias.  REAL. */
 #include "match.h"
-#include "rewrites.h"
+#include "pass.h"
 
 #include <string.h>
 

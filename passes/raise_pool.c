@@ -4,7 +4,7 @@
  *
  * and a Slice of channels behind it is taken before it.  REAL: sums may be in another order. */
 #include "match.h"
-#include "rewrites.h"
+#include "pass.h"
 
 static OpId global_pool_of(OpId op) {
     switch ((int)op) {

@@ -1,7 +1,7 @@
 /* raise_shuffle.c - Reshape, Transpose, Reshape that trade channels for pixels are DepthToSpace or SpaceToDepth.
  * BIT: no number is touched. */
 #include "match.h"
-#include "rewrites.h"
+#include "pass.h"
 
 #include <string.h>
 

@@ -88,7 +88,7 @@ static bool wants_remarks(const PassOptions *options) {
 }
 
 static void add_remark(const PassOptions *options, Arena *a, RemarkKind kind, const Node *at, const char *text) {
-    Remark r = {.kind = kind, .pass = options->run->pass->name, .node = name_of(at), .op = at ? at->op->name : "",
+    Remark r = {.kind = kind, .pass = options->run->step->pass->name, .node = name_of(at), .op = at ? at->op->name : "",
                 .text = text, .rewrite = kind == REMARK_MATCHED ? options->run->asked : 0};
     vec_push(a, &options->report->remarks, r);
 }
@@ -100,6 +100,8 @@ bool rewrite_allowed(Graph *g, const PassOptions *options, const Node *at) {
     run->asked++;
     if (options->report) options->report->rewrites = run->asked;
     if (options->limited && run->asked > options->rewrite_limit) return false;
+    run->last_node = name_of(at);
+    run->last_op = at ? at->op->name : "";
     if (!wants_remarks(options)) return true;
     run->before = graph_cost(g);
     run->open_at = options->report->remarks.n;

@@ -3,7 +3,7 @@
  * Two nodes are the same if operator, attributes (in any order; a default that is written out counts) and inputs are,
  * after what they read was shared; Add and Mul read their two inputs in either order.  BIT. */
 #include "match.h"
-#include "rewrites.h"
+#include "pass.h"
 
 #include <string.h>
 

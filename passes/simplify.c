@@ -1,9 +1,7 @@
 /* simplify.c - nodes that exporters write at length and that are one node of another kind.
  *
  * BIT: only data movement is rewritten. */
-#include "simplify.h"
-
-#include "infer.h"
+#include "pass.h"
 
 /* Concat of one value with itself: Tile.  (A mask repeated over the channels is exported so, with as many inputs.) */
 static void concat_of_one(Graph *g, const PassOptions *options, Node *n) {

@@ -5,7 +5,7 @@
  * an operator that broadcasts is gone; attributes that say the default, or do not matter, are dropped, so that equal
  * nodes look equal.  BIT: no number is touched. */
 #include "match.h"
-#include "rewrites.h"
+#include "pass.h"
 
 #include "infer.h"
 

@@ -32,7 +32,7 @@ static const char backend_names[] =
 #define TOP (1u << CMD_COUNT)
 #define RUNS (IN(run) | IN(verify))
 #define MODEL (IN(compile) | IN(show) | IN(opt) | RUNS)
-#define ALL (TOP | MODEL | IN(ops))
+#define ALL (TOP | MODEL | IN(ops) | IN(passes))
 
 const OptionInfo option_infos[] = {
 #define OPTION(field, name, letter, kind, argument, standard, commands, help)                      \
@@ -109,7 +109,7 @@ static bool option_set(Arena *a, const OptionInfo *o, const char *text, bool giv
     return false;
 }
 
-enum { MAX_OPTIONS = 64, LETTER_BASE = 256 };
+enum { MAX_OPTIONS = 128, LETTER_BASE = 256 };
 
 /* What getopt_long wants, for the options of one command; val is LETTER_BASE + the row. */
 typedef struct Spelling {
@@ -197,7 +197,7 @@ int options_parse(Arena *a, int argc, char **argv, Options *to) {
     if (to->command == CMD_COUNT) return usage(CMD_COUNT, "no such command: %s", argv[0]);
     status = parse_part(a, to->command, argc, argv, to);
     if (status || to->help) return status;
-    int wanted = command_infos[to->command].operand && !to->help_passes;
+    int wanted = command_infos[to->command].operand != NULL;
     if (argc - optind < wanted)
         return usage(to->command, "%s is missing", command_infos[to->command].operand);
     if (argc - optind > wanted) return usage(to->command, "one too many: %s", argv[optind + wanted]);

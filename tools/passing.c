@@ -17,9 +17,11 @@ static PassOptions pass_options(const Options *o, PassReport *report) {
     to.fold_limit = o->max_fold.value;
     to.only = o->passes;
     to.stop_after = o->stop_after;
-    to.print_after = o->print_after;
+    to.print_before = o->print_before_all ? "all" : o->print_before;
+    to.print_after = o->print_after_all ? "all" : o->print_after;
+    to.print_changed = o->print_changed;
+    to.dot = o->dot;
     to.verify_each = o->verify_each;
-    to.time_passes = o->time_passes;
     to.limited = o->bisect_limit.given;
     to.rewrite_limit = o->bisect_limit.value;
     to.want_remarks = o->remarks != NULL;
@@ -72,11 +74,17 @@ static void print_remarks(const PassReport *report, bool as_json) {
 bool pipeline_passes(Session *s) {
     PassReport report = {0};
     PassOptions options = pass_options(s->options, &report);
-    progress_stage(s->progress, "running passes");
+    session_stage(s, "running passes");
     bool ok = passes_run(s->graph, &options);
+    for (int i = 0; i < report.times.n; i++) timeline_add(&s->timeline, &report.times.at[i]);
     if (s->options->remarks) {
-        progress_stage(s->progress, NULL);
+        session_stage(s, NULL);
         print_remarks(&report, !strcmp(s->options->remarks, "json"));
     }
     return ok;
+}
+
+void session_stage(Session *s, const char *what) {
+    progress_stage(s->progress, what);
+    timeline_stage(&s->timeline, what);
 }

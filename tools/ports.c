@@ -103,7 +103,7 @@ const Tensor **ports_run(Session *s, const Program *p, const char *backend, cons
         out[i] = (void *)outputs[i]->data;
     }
     RunError error = {0};
-    progress_stage(s->progress, "running");
+    session_stage(s, "running");
     if (backend_find(backend)->run(p, s->options->cc, in, out, &error)) return outputs;
     diag(&s->unit, NO_PLACE, D_RUN_FAILED, backend, error.message);
     return NULL;
