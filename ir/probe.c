@@ -27,6 +27,12 @@ static bool is_leaf(const Probe *p, const Value *v) {
     return false;
 }
 
+static bool is_needed(const Node *n, const bool *needed) {
+    for (int k = 0; k < n->n_outputs && !n->dead; k++)
+        if (n->outputs[k] && needed[n->outputs[k]->id]) return true;
+    return false;
+}
+
 /* Nodes that the target needs, marked by walking backwards through the node list; -1: something else is needed. */
 static int mark_needed(const Graph *g, const Probe *p, bool *needed) {
     int count = 0;
@@ -34,16 +40,14 @@ static int mark_needed(const Graph *g, const Probe *p, bool *needed) {
     needed[p->target->id] = true;
     for (int i = g->nodes.n - 1; i >= 0; i--) {
         const Node *n = g->nodes.at[i];
-        if (n->dead || n->n_outputs != 1 || !n->outputs[0] || !needed[n->outputs[0]->id]) continue;
+        if (!is_needed(n, needed)) continue;
         if (n->op->kind != OK_ELEM && n->op->kind != OK_MOVE) return -1;
         count++;
         for (int k = 0; k < n->n_inputs; k++)
             if (n->inputs[k] && !n->inputs[k]->constant && !is_leaf(p, n->inputs[k])) needed[n->inputs[k]->id] = true;
     }
-    for (int i = 0; i < g->values.n; i++) {
-        const Value *v = g->values.at[i];
-        if (needed[i] && (!v->producer || v->producer->n_outputs != 1)) return -1;
-    }
+    for (int i = 0; i < g->values.n; i++)
+        if (needed[i] && !g->values.at[i]->producer) return -1;
     return count;
 }
 
@@ -71,10 +75,14 @@ static bool copy_node(Graph *to, Map *copies, const Node *n) {
         inputs[k] = copy_of(to, copies, n->inputs[k]);
         if (n->inputs[k] && !inputs[k]) return false;
     }
-    Value *out = graph_add_value(to, n->outputs[0]->name);
-    Node *copy = graph_add_node(to, n->op, n->name, inputs, n->n_inputs, &out, 1);
+    Value **outputs = NEW_ARRAY(to->unit->arena, Value *, n->n_outputs + 1);
+    for (int k = 0; k < n->n_outputs; k++) {
+        if (!n->outputs[k]) continue;
+        outputs[k] = graph_add_value(to, n->outputs[k]->name);
+        map_set(copies, (uintptr_t)n->outputs[k], outputs[k]);
+    }
+    Node *copy = graph_add_node(to, n->op, n->name, inputs, n->n_inputs, outputs, n->n_outputs);
     for (int i = 0; i < n->n_attrs; i++) *node_set_attr(to, copy, n->attrs[i].name, n->attrs[i].kind) = n->attrs[i];
-    map_set(copies, (uintptr_t)n->outputs[0], out);
     return node_infer(to, copy);
 }
 
@@ -99,8 +107,7 @@ static Graph *part_of(Unit *u, const Graph *g, const Probe *p, const int64_t *po
     }
     for (int i = 0; i < g->nodes.n; i++) {
         const Node *n = g->nodes.at[i];
-        if (n->dead || n->n_outputs != 1 || !n->outputs[0] || !needed[n->outputs[0]->id]) continue;
-        if (!copy_node(to, &copies, n)) return NULL;
+        if (is_needed(n, needed) && !copy_node(to, &copies, n)) return NULL;
     }
     Value *target = copy_of(to, &copies, p->target);
     return target && take_points(to, target, points, n_points) ? to : NULL;
