@@ -42,116 +42,158 @@ class Soup:
     extra: str = ""
 
     @property
+    def taps(self):
+        """How many pixels a result is made from."""
+        return self.kernel**2
+
+    @property
+    def padded(self):
+        """How large the padded map is."""
+        return self.size + 2 * self.pad
+
+    @property
     def out(self):
         """How large the result is."""
         return (self.size + 2 * self.pad - self.dilation * (self.kernel - 1) - 1) // self.stride + 1
 
 
-def write_soup(soup):
-    """Write a soup as a graph in text."""
-    lines, taps, out = [], soup.kernel**2, soup.out
-    padded = soup.size + 2 * soup.pad
+class Writer:
+    """A graph in text, written line by line."""
 
-    def constant(name, values, dtype="f32"):
-        values = np.asarray(values)
-        kind = float if dtype == "f32" else int
+    def __init__(self):
+        self.lines = []
+
+    def constant(self, name, values, dtype="f32"):
+        """A constant in parts of 16 elements: a longer one is told by its hash alone."""
+        values = np.asarray(values, float if dtype == "f32" else int)
         parts = [values.reshape(-1)[i : i + 16] for i in range(0, values.size, 16)]
-        shape = list(values.shape)
-        for i, part in enumerate(parts):  # a longer constant is told by its hash alone
-            text = ", ".join(str(kind(v)) for v in part)
-            lines.append(f"%{name}_{i} = constant {dtype}[{len(part)}] {{{text}}}")
-        joined = ", ".join(f"%{name}_{i}" for i in range(len(parts)))
-        lines.append(f"%{name}_all = Concat({joined}) {{axis = 0}}")
-        lines.append(f"%{name}_shape = constant i64[{len(shape)}] {{{', '.join(map(str, shape))}}}")
-        lines.append(f"%{name} = Reshape(%{name}_all, %{name}_shape)")
+        for i, part in enumerate(parts):
+            text = ", ".join(str(v) for v in part.tolist())
+            self.lines.append(f"%{name}_{i} = constant {dtype}[{len(part)}] {{{text}}}")
+        self.node(f"{name}_all", "Concat", *(f"{name}_{i}" for i in range(len(parts))), axis=0)
+        self.reshape(name, f"{name}_all", *values.shape)
 
-    def add(name, op, *operands, **attributes):
-        settings = ", ".join(f'{k} = {v}' for k, v in attributes.items())
-        operands = ", ".join(f"%{v}" if v != "_" else v for v in operands)
-        lines.append(f"%{name} = {op}({operands})" + (f" {{{settings}}}" if settings else ""))
+    def scalar(self, name, value):
+        """A number."""
+        self.lines.append(f"%{name} = constant f32[] {{{float(value)}}}")
 
-    def reshape(name, x, *dims):
-        lines.append(f"%{name}_to = constant i64[{len(dims)}] {{{', '.join(map(str, dims))}}}")
-        add(name, "Reshape", x, f"{name}_to")
+    def integers(self, name, *values):
+        """A short vector."""
+        self.lines.append(f"%{name} = constant i64[{len(values)}] {{{', '.join(map(str, values))}}}")
 
-    tap_row, tap_column = np.divmod(np.arange(taps), soup.kernel) if not soup.taps_transposed else np.divmod(
-        np.arange(taps).reshape(soup.kernel, soup.kernel).T.reshape(-1), soup.kernel)
-    row, column = np.meshgrid(np.arange(out), np.arange(out), indexing="ij")
-    rows = tap_row[:, None, None] * soup.dilation + row[None] * soup.stride
-    columns = tap_column[:, None, None] * soup.dilation + column[None] * soup.stride
-    both = np.stack([rows, columns], 1).reshape(1, 2 * taps, out, out) if soup.interleaved else np.concatenate(
-        [rows, columns])[None]
-    both = both.astype(float)
-    both[0, -1, -1, -1] += soup.moved_pixel
-    constant("places", both)
+    def node(self, name, op, *operands, **attributes):
+        """A node with one output."""
+        settings = ", ".join(f"{key} = {value}" for key, value in attributes.items())
+        operands = ", ".join(f"%{v}" for v in operands)
+        self.lines.append(f"%{name} = {op}({operands})" + (f" {{{settings}}}" if settings else ""))
+
+    def reshape(self, name, x, *dims):
+        """A Reshape."""
+        self.integers(f"{name}_to", *dims)
+        self.node(name, "Reshape", x, f"{name}_to")
+
+
+def find_places(soup):
+    """Where the taps read before they move, in the padded map: 1 x 2 taps x out x out."""
+    order = np.arange(soup.taps).reshape(soup.kernel, soup.kernel)
+    tap_row, tap_column = np.divmod((order.T if soup.taps_transposed else order).reshape(-1), soup.kernel)
+    row, column = np.meshgrid(np.arange(soup.out), np.arange(soup.out), indexing="ij")
+    rows = tap_row[:, None, None] * soup.dilation + row * soup.stride
+    columns = tap_column[:, None, None] * soup.dilation + column * soup.stride
+    places = np.stack([rows, columns], 1 if soup.interleaved else 0).astype(float)
+    places = places.reshape(1, 2 * soup.taps, soup.out, soup.out)
+    places[0, -1, -1, -1] += soup.moved_pixel
+    return places
+
+
+def write_places(w, soup):
+    """Write where the samples are, its two neighbours in each direction, and how near they are."""
     offset = "offset"
     if soup.offset_from_conv:
-        constant("ow", np.linspace(-1, 1, 2 * taps * 2).reshape(2 * taps, 2, 1, 1))
-        constant("ob", np.linspace(-2, 2, 2 * taps))
-        add("made", "Conv", "offset", "ow", "ob")
+        w.constant("ow", np.linspace(-1, 1, 4 * soup.taps).reshape(2 * soup.taps, 2, 1, 1))
+        w.constant("ob", np.linspace(-2, 2, 2 * soup.taps))
+        w.node("made", "Conv", "offset", "ow", "ob")
         offset = "made"
-    add("place", "Add", "places", offset)
-    add("last", "Transpose", "place", perm="[0, 2, 3, 1]")
-    for half, first in (("row", 0), ("column", 1)):
-        picked = np.arange(taps) * 2 + first if soup.interleaved else np.arange(taps) + first * taps
-        constant(f"{half}_channels", picked, "i64")
-        add(f"{half}", "Gather", "last", f"{half}_channels", axis=3)
-    lines.append(f"%low = constant f32[] {{{float(soup.top)}}}")
-    lines.append(f"%high = constant f32[] {{{padded - 1 + float(soup.bottom_off)}}}")
-    lines.append("%one = constant f32[] {1.0}")
-    lines.append(f"%stretch = constant f32[] {{{float(padded + soup.width_off)}}}")
-    for half in ("row", "column"):
-        add(f"{half}_floor", "Floor", half)
-        add(f"{half}_next", "Add", f"{half}_floor", "one")
-        add(f"{half}_at", "Clip", half, "low", "high")
+    w.constant("places", find_places(soup))
+    w.node("place", "Add", "places", offset)
+    w.node("last", "Transpose", "place", perm="[0, 2, 3, 1]")
+    w.scalar("low", soup.top)
+    w.scalar("high", soup.padded - 1 + soup.bottom_off)
+    w.scalar("one", 1)
+    for first, half in enumerate(("row", "column")):
+        taps = np.arange(soup.taps)
+        w.constant(f"{half}_channels", taps * 2 + first if soup.interleaved else taps + first * soup.taps, "i64")
+        w.node(f"{half}", "Gather", "last", f"{half}_channels", axis=3)
+        w.node(f"{half}_floor", "Floor", half)
+        w.node(f"{half}_next", "Add", f"{half}_floor", "one")
+        w.node(f"{half}_at", "Clip", half, "low", "high")
         for end, source in (("0", "floor"), ("1", "next")):
-            add(f"{half}{end}", "Clip", f"{half}_{source}", "low", "high")
-            add(f"{half}{end}_far", "Sub", f"{half}{end}", f"{half}_at")
-        add(f"{half}0_near", soup.sign if half == "column" else "Add", "one", f"{half}0_far")
-        add(f"{half}1_near", "Sub", "one", f"{half}1_far")
-    pads = [0, 0, soup.pad, soup.pad] * 2
-    lines.append(f"%pads = constant i64[8] {{{', '.join(map(str, pads))}}}")
-    add("padded", "Pad", "x", "pads")
-    reshape("flat", "padded", 1, 2, padded * padded)
-    lines.append(f"%wide = constant i64[3] {{1, 2, {out * out * taps}}}")
+            w.node(f"{half}{end}", "Clip", f"{half}_{source}", "low", "high")
+            w.node(f"{half}{end}_far", "Sub", f"{half}{end}", f"{half}_at")
+        w.node(f"{half}0_near", soup.sign if half == "column" else "Add", "one", f"{half}0_far")
+        w.node(f"{half}1_near", "Sub", "one", f"{half}1_far")
+
+
+def write_samples(w, soup):
+    """Write the four gathers and their weighted sum, `values`."""
+    count = soup.out**2 * soup.taps
+    w.integers("pads", *([0, 0, soup.pad, soup.pad] * 2))
+    w.node("padded", "Pad", "x", "pads")
+    w.reshape("flat", "padded", 1, 2, soup.padded**2)
+    w.integers("wide", 1, 2, count)
+    w.scalar("stretch", soup.padded + soup.width_off)
     for r, c in ("00", "11", "10", "01"):
         k = r + c
-        add(f"down{k}", "Mul", f"row{r}", "stretch")
-        add(f"index{k}", "Add", f"down{k}", f"column{c}")
-        add(f"whole{k}", "Cast", f"index{k}", to=7)
-        reshape(f"line{k}", f"whole{k}", 1, 1, out * out * taps)
-        add(f"lines{k}", "Expand", f"line{k}", "wide")
-        add(f"read{k}", "GatherElements", "flat", f"lines{k}", axis=2)
-        reshape(f"value{k}", f"read{k}", 1, 2, out, out, taps)
-        add(f"near{k}", "Mul", f"row{r}_near", f"column{c}_near")
-        reshape(f"weight{k}", f"near{k}", 1, 1, out, out, taps)
-        add(f"part{k}", "Mul", f"value{k}", f"weight{k}")
-    add("sum2", "Add", "part00", "part11")
-    add("sum3", "Add", "sum2", "part10")
-    add("values", "Add", "sum3", "part01")
-    values = "values"
+        w.node(f"down{k}", "Mul", f"row{r}", "stretch")
+        w.node(f"index{k}", "Add", f"down{k}", f"column{c}")
+        w.node(f"whole{k}", "Cast", f"index{k}", to=7)
+        w.reshape(f"line{k}", f"whole{k}", 1, 1, count)
+        w.node(f"lines{k}", "Expand", f"line{k}", "wide")
+        w.node(f"read{k}", "GatherElements", "flat", f"lines{k}", axis=2)
+        w.reshape(f"value{k}", f"read{k}", 1, 2, soup.out, soup.out, soup.taps)
+        w.node(f"near{k}", "Mul", f"row{r}_near", f"column{c}_near")
+        w.reshape(f"weight{k}", f"near{k}", 1, 1, soup.out, soup.out, soup.taps)
+        w.node(f"part{k}", "Mul", f"value{k}", f"weight{k}")
+    w.node("sum2", "Add", "part00", "part11")
+    w.node("sum3", "Add", "sum2", "part10")
+    w.node("values", "Add", "sum3", "part01")
+
+
+def write_product(w, soup):
+    """Write what follows the samples: mask, layout and the last convolution."""
+    values, side = "values", soup.out * soup.kernel
     if soup.mask:
-        add("mask_last", "Transpose", "mask", perm="[0, 2, 3, 1]")
-        reshape("mask_flat", "mask_last", 1, 1, out, out, taps)
-        add("masked", "Mul", "values", "mask_flat")
+        w.node("mask_last", "Transpose", "mask", perm="[0, 2, 3, 1]")
+        w.reshape("mask_flat", "mask_last", 1, 1, soup.out, soup.out, soup.taps)
+        w.node("masked", "Mul", "values", "mask_flat")
         values = "masked"
-    reshape("six", values, 1, 2, out, out, soup.kernel, soup.kernel)
-    add("laid", "Transpose", "six", perm="[0, 1, 2, 4, 3, 5]")
-    reshape("image", "laid", 1, 2, out * soup.kernel, out * soup.kernel)
-    image = "image"
+    w.reshape("six", values, 1, 2, soup.out, soup.out, soup.kernel, soup.kernel)
+    w.node("laid", "Transpose", "six", perm="[0, 1, 2, 4, 3, 5]")
+    w.reshape("image", "laid", 1, 2, side, side)
     if soup.extra:
-        add("changed", soup.extra, "image", "bias_map" if soup.extra == "Add" else "image")
-        image = "changed"
-    constant("w", np.linspace(-1, 1, 2 * 2 * taps).reshape(2, 2, soup.kernel, soup.kernel))
+        w.node("changed", soup.extra, "image", "more" if soup.extra == "Add" else "image")
+    w.constant("w", np.linspace(-1, 1, 4 * soup.taps).reshape(2, 2, soup.kernel, soup.kernel))
     step = soup.last_stride or soup.kernel
-    add("y", "Conv", image, "w", strides=f"[{step}, {step}]")
-    channels = 2 if soup.offset_from_conv else 2 * taps
-    inputs = [f"%x: f32[1,2,{soup.size},{soup.size}]", f"%offset: f32[1,{channels},{out},{out}]",
-              f"%mask: f32[1,{taps},{out},{out}]"]
-    if soup.extra == "Add":
-        inputs.append(f"%bias_map: f32[1,2,{out * soup.kernel},{out * soup.kernel}]")
-    body = "\n".join(f"    {line}" for line in lines)
-    return f"graph soup({', '.join(inputs)}) -> (%y) {{\n{body}\n}}\n"
+    w.node("y", "Conv", "changed" if soup.extra else "image", "w", strides=f"[{step}, {step}]")
+
+
+def input_shapes(soup):
+    """The shapes of a soup's inputs."""
+    channels, side = 2 if soup.offset_from_conv else 2 * soup.taps, soup.out * soup.kernel
+    shapes = {"x": (1, 2, soup.size, soup.size), "offset": (1, channels, soup.out, soup.out),
+              "mask": (1, soup.taps, soup.out, soup.out)}
+    return shapes | ({"more": (1, 2, side, side)} if soup.extra == "Add" else {})
+
+
+def write_soup(soup):
+    """Write a soup as a graph in text."""
+    w = Writer()
+    write_places(w, soup)
+    write_samples(w, soup)
+    write_product(w, soup)
+    inputs = ", ".join(f"%{name}: f32[{','.join(map(str, shape))}]" for name, shape in input_shapes(soup).items())
+    body = "\n".join(f"    {line}" for line in w.lines)
+    return f"graph soup({inputs}) -> (%y) {{\n{body}\n}}\n"
 
 
 RIGHT = {
@@ -187,11 +229,9 @@ def run(sonoc, folder, *arguments):
 
 def worst_difference(sonoc, folder, soup):
     """Run a soup as it is and raised, with offsets of several pixels; return the largest difference."""
-    rng, out = np.random.default_rng(5), soup.out
-    channels = 2 if soup.offset_from_conv else 2 * soup.kernel**2
-    np.savez(folder / "in.npz", x=rng.uniform(-1, 1, (1, 2, soup.size, soup.size)).astype(np.float32),
-             offset=rng.uniform(-4, 4, (1, channels, out, out)).astype(np.float32),
-             mask=rng.uniform(0, 1, (1, soup.kernel**2, out, out)).astype(np.float32))
+    rng, bounds = np.random.default_rng(5), {"x": (-1, 1), "offset": (-4, 4), "mask": (0, 1)}
+    inputs = {name: rng.uniform(*bounds[name], shape).astype(np.float32) for name, shape in input_shapes(soup).items()}
+    np.savez(folder / "in.npz", **inputs)
     results = []
     for level in ("0", "2"):
         run(sonoc, folder, "run", "soup.sonoc", "--inputs=in.npz", "--outputs=out.npz", "--quiet", f"-O{level}")
