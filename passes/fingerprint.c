@@ -18,7 +18,7 @@ static uint64_t mix_value(uint64_t h, const Value *v) {
 }
 
 static uint64_t mix_attr(uint64_t h, const Attr *a) {
-    h = mix(h, (uintptr_t)a->name);
+    h = mix_bytes(h, a->name, strlen(a->name));
     switch (a->kind) {
     case AT_INTS: return mix_bytes(h, a->u.ints, (size_t)a->n * sizeof *a->u.ints);
     case AT_FLOATS: return mix_bytes(h, a->u.floats, (size_t)a->n * sizeof *a->u.floats);

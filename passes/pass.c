@@ -3,6 +3,7 @@
  * A graph that does not hold the invariants after a pass is a mistake of that pass. */
 #include "pass_run.h"
 
+#include "check.h"
 #include "infer.h"
 #include "lower.h"
 #include "watch.h"
@@ -78,12 +79,14 @@ bool run_step(Graph *g, const Step *step, const PassOptions *options) {
 static bool run_pass(Graph *g, const Step *step, const PassOptions *options) {
     const char *name = step->pass->name;
     const char *before = watch_before(g, step->pass, options);
+    if (options->check) check_before(g, options);
     int at = time_begin(g, options, name);
     bool ok = run_step(g, step, options);
     time_end(options, at);
     if (!ok) return false;
     if (options->verify_each) verify(g, name);
     if (!watch_after(g, step->pass, options, before)) return false;
+    if (options->check && !check_after(g, options)) return false;
     options->run->number++;
     options->run->stopped = options->stop_after && !strcmp(name, options->stop_after);
     return true;

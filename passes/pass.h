@@ -51,6 +51,7 @@ typedef struct PassReport {
     VEC(Remark) remarks;
     VEC(PassTime) times;         /* a group before what is in it */
     int64_t rewrites;            /* that passes asked for */
+    const char *last_pass, *last_node, *last_op;   /* of the last rewrite that was done; NULL: none was */
 } PassReport;
 
 struct PassOptions {
@@ -70,6 +71,7 @@ struct PassOptions {
     const Pass *more;            /* passes besides those of the table; one of the same name takes a row's place */
     int n_more;
     PassReport *report;          /* NULL: nothing is told */
+    struct PassCheck *check;     /* the promise of each pass is checked: passes_check sets it, else NULL */
     struct PassRun *run;         /* the run that calls the pass; kept by passes_run, NULL outside of one */
 };
 

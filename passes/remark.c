@@ -93,6 +93,14 @@ static void add_remark(const PassOptions *options, Arena *a, RemarkKind kind, co
     vec_push(a, &options->report->remarks, r);
 }
 
+static void tell_last(const PassOptions *options) {
+    PassReport *r = options->report;
+    if (!r) return;
+    r->last_pass = options->run->step->pass->name;
+    r->last_node = options->run->last_node;
+    r->last_op = options->run->last_op;
+}
+
 bool rewrite_allowed(Graph *g, const PassOptions *options, const Node *at) {
     PassRun *run = options->run;
     if (!run) return true;
@@ -102,6 +110,7 @@ bool rewrite_allowed(Graph *g, const PassOptions *options, const Node *at) {
     if (options->limited && run->asked > options->rewrite_limit) return false;
     run->last_node = name_of(at);
     run->last_op = at ? at->op->name : "";
+    tell_last(options);
     if (!wants_remarks(options)) return true;
     run->before = graph_cost(g);
     run->open_at = options->report->remarks.n;

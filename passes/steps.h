@@ -18,7 +18,7 @@ typedef struct Step {
 bool steps_of(Graph *g, const PassOptions *options, Step **steps);
 /* Of a pass in the options or the table; NULL if unknown. */
 const Pass *pass_lookup(const PassOptions *options, const char *name);
-/* The same number as long as the graph is the same. */
+/* The same number as long as the graph is the same; of a copy, too. */
 uint64_t graph_fingerprint(const Graph *g);
 
 #endif

@@ -31,7 +31,7 @@ static const char backend_names[] =
 #define IN(command) (1u << CMD_##command)
 #define TOP (1u << CMD_COUNT)
 #define RUNS (IN(run) | IN(verify))
-#define MODEL (IN(compile) | IN(show) | IN(opt) | RUNS)
+#define MODEL (IN(compile) | IN(show) | IN(opt) | IN(bisect) | IN(reduce) | RUNS)
 #define ALL (TOP | MODEL | IN(ops) | IN(passes))
 
 const OptionInfo option_infos[] = {
@@ -185,6 +185,18 @@ static int parse_help(int argc, char **argv, Options *to) {
     return STATUS_OK;
 }
 
+/* The model, and of some commands the words of another command behind it. */
+static int parse_operands(int argc, char **argv, Options *to) {
+    const char *operand = command_infos[to->command].operand;
+    int wanted = operand != NULL;
+    bool takes_words = operand && strstr(operand, "COMMAND");
+    if (argc - optind < wanted) return usage(to->command, "%s is missing", operand);
+    to->operand = wanted ? argv[optind] : NULL;
+    if (takes_words) to->words = argv + optind + 1;
+    else if (argc - optind > wanted) return usage(to->command, "one too many: %s", argv[optind + wanted]);
+    return STATUS_OK;
+}
+
 int options_parse(Arena *a, int argc, char **argv, Options *to) {
     *to = (Options){.command = CMD_COUNT};
     set_defaults(a, to);
@@ -197,10 +209,5 @@ int options_parse(Arena *a, int argc, char **argv, Options *to) {
     if (to->command == CMD_COUNT) return usage(CMD_COUNT, "no such command: %s", argv[0]);
     status = parse_part(a, to->command, argc, argv, to);
     if (status || to->help) return status;
-    int wanted = command_infos[to->command].operand != NULL;
-    if (argc - optind < wanted)
-        return usage(to->command, "%s is missing", command_infos[to->command].operand);
-    if (argc - optind > wanted) return usage(to->command, "one too many: %s", argv[optind + wanted]);
-    to->operand = wanted ? argv[optind] : NULL;
-    return STATUS_OK;
+    return parse_operands(argc, argv, to);
 }

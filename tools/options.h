@@ -36,6 +36,7 @@ typedef struct GivenReal { bool given; double value; } GivenReal;
 typedef struct Options {
     int command;                  /* a CommandId; CMD_COUNT: none */
     const char *operand;          /* the model, or the command that help is asked for */
+    char **words;                 /* of a command behind the model, ends with NULL; NULL: of another kind */
 #define OPTION(field, name, letter, kind, argument, standard, commands, help) OPTION_TYPE_##kind field;
 #include "options.def"
 #undef OPTION

@@ -1,8 +1,9 @@
 /* passing.c - the passes as the options say, and what they told: remarks as text or JSON, on stderr. */
 #include "pipeline.h"
 
+#include "check.h"
 #include "json.h"
-#include "pass.h"
+#include "trial.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -10,7 +11,8 @@ static PassClass class_of(const char *exactness) {
     return !strcmp(exactness, "bit") ? CLASS_BIT : !strcmp(exactness, "real") ? CLASS_REAL : CLASS_FAST;
 }
 
-static PassOptions pass_options(const Options *o, PassReport *report) {
+PassOptions session_pass_options(const Session *s, PassReport *report) {
+    const Options *o = s->options;
     PassOptions to = pass_options_default();
     to.level = o->level[0] - '0';
     to.exactness = class_of(o->exactness);
@@ -71,9 +73,34 @@ static void print_remarks(const PassReport *report, bool as_json) {
     if (as_json) json_end(&j, ']');
 }
 
+static bool write_reduced(Session *s, const CheckReport *r) {
+    if (!r->graph) return true;
+    if (!s->options->reduced) return fprintf(stderr, "# a graph that shows it\n%s", r->graph) >= 0;
+    return output_add(&s->unit, &s->outputs, s->options->reduced, r->graph, strlen(r->graph)) &&
+           output_commit(&s->unit, &s->outputs);
+}
+
+/* A promise that is broken is told as a difference is: exit status 1. */
+static bool check_passes(Session *s, const PassOptions *options) {
+    CheckReport r;
+    session_stage(s, "checking passes");
+    if (passes_check(s->graph, options, &r)) {
+        if (r.unchecked)
+            diag_note(&s->unit, "%d passes could not be checked; the last: %s", r.unchecked, r.unchecked_why);
+        const char *size = arena_format(s->unit.arena, ", at extents of at most %" PRId64, r.shrunk_to);
+        diag_note(&s->unit, "%d passes changed the graph and kept their promise%s", r.checked, r.shrunk_to ? size : "");
+        return true;
+    }
+    const Pass *p = pass_find(r.pass);
+    const char *where = r.rewrite ? arena_format(s->unit.arena, "rewrite %" PRId64 " of it, at %s '%s': ", r.rewrite, r.op, r.node) : "";
+    diag(&s->unit, NO_PLACE, D_PASS_BROKEN, r.pass, p ? pass_class_names[p->promise] : "?", where, r.what);
+    return write_reduced(s, &r) && false;
+}
+
 bool pipeline_passes(Session *s) {
     PassReport report = {0};
-    PassOptions options = pass_options(s->options, &report);
+    PassOptions options = session_pass_options(s, &report);
+    if (s->options->check_passes && !check_passes(s, &options)) return false;
     session_stage(s, "running passes");
     bool ok = passes_run(s->graph, &options);
     for (int i = 0; i < report.times.n; i++) timeline_add(&s->timeline, &report.times.at[i]);
