@@ -9,7 +9,8 @@ A fenced block with file=PATH in its first line goes to that file of a copy of t
 before="TEXT" in front of the first line that begins so. The commands of a page that has such blocks run in the root of
 the copy, where build/release is set up to build without optimisation; the pages share it, one after the other.
 
-A command that stands elsewhere than in an `sh` block is an error, but for the scripts that set everything up.
+A command that stands elsewhere than in an `sh` block is an error, but for the scripts that set everything up; so is a
+link to a file that is not there.
 """
 
 import argparse
@@ -31,6 +32,7 @@ MODEL = ROOT / "examples/acsnet/acsnet_narrow_ts17.onnx"
 NOT_COPIED = shutil.ignore_patterns("build", ".*", "__pycache__", "examples", "bench", "scripts")
 
 FENCE = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.M)
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 COMMAND = re.compile(r"^(?:    |\$ )(?:\S*/)?(?:sonoc|python3?|cmake|ctest|gcc|cc)\b.*", re.M)
 
 
@@ -50,6 +52,9 @@ class Page:
         stray = COMMAND.search(FENCE.sub("", text))
         if stray:
             raise Failure(f"{self.name}: no test runs `{stray[0].strip()}`: put it into a block marked sh")
+        lost = [link for link in LINK.findall(text) if not (path.parent / link).exists()]
+        if lost:
+            raise Failure(f"{self.name}: links to {', '.join(lost)}, which is not there")
 
     @property
     def changes_tree(self):
