@@ -54,7 +54,7 @@ bool winograd_pays(const Conv *c) {
     if (c->axes != 2 || c->groups != 1 || !c->w->constant || lower_wide(c->x->dtype) != DT_F32) return false;
     for (int d = 0; d < 2; d++)
         if (w->kernel[d] != 3 || w->stride[d] != 1 || w->dilation[d] != 1) return false;
-    bool whole_vectors = c->in % 16 == 0 && c->out_channels % 16 == 0;
+    bool whole_vectors = c->in % 8 == 0 && c->out_channels % 8 == 0;
     return whole_vectors && c->in >= LEAST_CHANNELS && c->out_channels >= LEAST_CHANNELS &&
            w->out[0] * w->out[1] >= LEAST_PIXELS;
 }
@@ -236,7 +236,7 @@ void conv_winograd(Lower *l, Conv *c) {
     Winograd w = {.conv = c, .wide = DT_F32, .tiles_x = winograd_tiles(c, 1)};
     w.tiles = w.tiles_x * winograd_tiles(c, 0);
     w.block = block_tiles(c, w.tiles, l->program->target->tile_rows);
-    w.lanes = l->program->target->lanes;
+    for (w.lanes = l->program->target->lanes; c->in % w.lanes || c->out_channels % w.lanes;) w.lanes /= 2;
     Gemm g = {.node = c->node, .wide = w.wide, .rows = w.block, .columns = c->out_channels, .n_k = 1,
               .k_extent = {c->in}, .k_stride = {1}, .row = tile_row, .row_step = c->in, .store = store_product,
               .weight = transformed_weight, .context = &w};
