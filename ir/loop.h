@@ -215,6 +215,21 @@ void kernel_place(Builder *b);
  * checks them).  Returns NULL, or what is wrong. */
 const char *kernel_check(const Program *p, const Kernel *k, int *unproven);
 
+/* What kernel_check proved of an access: buffer[index] with index in lo..hi.  Where the index is a sum
+ * base + coefficient * (0..extent-1) + ... over the loops around it, that is told, too. */
+typedef struct AccessTerm { int64_t coefficient, extent; } AccessTerm;
+enum { ACCESS_TERMS = 12 };
+typedef struct Access {
+    const Buffer *buffer;
+    bool is_write, proven, affine;
+    int64_t lo, hi, base;
+    int n_terms;
+    AccessTerm terms[ACCESS_TERMS];
+} Access;
+/* As kernel_check; tells every access on the way (an expression that stands for several, once). */
+const char *kernel_check_accesses(const Program *p, const Kernel *k, void (*visit)(const Access *a, void *context),
+                                  void *context);
+
 /* Text form: the grammar heads loop_text.c.  program_parse(program_print(p)) prints the same. */
 void program_print(const Program *p, Text *out);
 void kernel_print(const Program *p, const Kernel *k, Text *out);
