@@ -49,7 +49,8 @@ struct Expr {
     const Var *var;
     const Buffer *buffer;
     int64_t lo, hi;          /* integers: proven range (INT64_MIN, INT64_MAX: nothing is known) */
-    int id;                  /* order of creation in the kernel: every iteration in this order is deterministic */
+    int id;                  /* order of creation in the kernel */
+    uint64_t content;        /* hash of what it says: orders operands, whatever was created first */
     int terms;               /* of a sum: its length */
     int last_var;            /* greatest id of a loop variable inside, through LETs; -1: none.  Ids grow inwards */
     uint64_t vars;           /* bit (id % 64) of every variable inside, through LETs */
