@@ -41,6 +41,14 @@ static void add_place(const Unit *u, Place place, Text *line) {
     if (place.attribute) text_add(line, "%s: ", place.attribute);
 }
 
+/* Names come from the user's file: what would move a terminal's cursor is shown as '?'; a message's own line
+ * breaks stay. */
+static const char *printable(char *line) {
+    for (char *c = line; *c; c++)
+        if (((unsigned char)*c < 32 && *c != '\n') || *c == 127) *c = '?';
+    return line;
+}
+
 bool diag_va(Unit *u, Place place, DiagCode code, va_list args) {
     struct Diags *diags = diags_of(u);
     const DiagRow *row = &diag_rows[code];
@@ -53,7 +61,7 @@ bool diag_va(Unit *u, Place place, DiagCode code, va_list args) {
     vsnprintf(text, (size_t)n + 1, row->format, again);
     va_end(again);
     text_add_bytes(&line, text, (size_t)n);
-    vec_push(u->arena, &diags->lines, line.at);
+    vec_push(u->arena, &diags->lines, printable(line.at));
     diags->n_errors++;
     if (row->status > diags->status) diags->status = row->status;
     return false;
@@ -81,7 +89,7 @@ void diag_note(Unit *u, const char *format, ...) {
     text_add(&line, "note: ");
     text_add_bytes(&line, text, (size_t)n);
     struct Diags *diags = diags_of(u);
-    vec_push(u->arena, &diags->lines, line.at);
+    vec_push(u->arena, &diags->lines, printable(line.at));
 }
 
 int diag_count(const Unit *u) { return u->diags ? u->diags->n_errors : 0; }

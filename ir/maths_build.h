@@ -1,7 +1,9 @@
 /* maths_build.h - inside the formulas: formats, polynomials, and sums of two floats.
  *
  * A Pair hi + lo is a value with about twice the digits; |lo| is at most half an ulp of hi.
- * Constants and polynomials are from scripts/minimax.py, which tells how they are found. */
+ * Constants and polynomials are from scripts/minimax.py, which tells how they are found.
+ * Bounds at the definitions are for targets with fma; without, 0.4 ulp more.  tests/unit/maths.c
+ * checks both. */
 #ifndef SONOC_MATHS_BUILD_H
 #define SONOC_MATHS_BUILD_H
 

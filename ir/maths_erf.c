@@ -26,7 +26,7 @@ static const Expr *erfc_far(Builder *b, const Expr *a) {
     return ex_mul(b, math_exp(b, ex_neg(b, ex_mul(b, a, a))), POLY(b, t, far_f64));
 }
 
-/* f32: 1 ulp, f64: 1 ulp */
+/* f32: 1.1 ulp, f64: 1 ulp */
 const Expr *math_erf(Builder *b, const Expr *x) {
     bool narrow = x->type == DT_F32;
     const Expr *magnitude = ex_scalar(b, SC_ABS, x, NULL, NULL);

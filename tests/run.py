@@ -105,10 +105,12 @@ def check_output(name, got, want, bounds):
     if got.dtype.kind != "f":
         wrong = not np.array_equal(got, want)
     else:
-        near = np.max(np.abs(got.astype(np.float64) - want), initial=0) <= bounds.get("atol", -1)
+        with np.errstate(invalid="ignore"):
+            near = np.max(np.abs(got.astype(np.float64) - want), initial=0) <= bounds.get("atol", -1)
         wrong = not near and not distance_in_ulp(got, want) <= bounds.get("ulp", 0)
     if wrong:
-        raise Failure(f"{name} is\n{got}\nshould be\n{want}")
+        with np.printoptions(threshold=20):
+            raise Failure(f"{name} is\n{got}\nshould be\n{want}")
 
 
 def run_num(sonoc, folder, words, given, expected):

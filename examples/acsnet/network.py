@@ -352,12 +352,17 @@ def draw_offset_weights(network, pixels, generator=None):
 def draw_weights(network, seed):
     """Fill the network with seeded random weights of a trained network's kind and return it.
 
-    Convolutions keep the variance of what they pass on, norms have uneven scales, shifts and
-    running statistics, and offsets have a standard deviation of about 1.5 pixels.
+    Convolutions keep the variance of what they pass on, linear layers have PyTorch's own scale
+    (uniform, 1 / sqrt(inputs)), norms have uneven scales, shifts and running statistics, and
+    offsets have a standard deviation of about 1.5 pixels.
     """
     generator = torch.Generator().manual_seed(seed)
     for module in network.modules():
-        if isinstance(module, (nn.Conv2d, nn.Linear)):
+        if isinstance(module, nn.Linear):
+            bound = module.in_features**-0.5
+            nn.init.uniform_(module.weight, -bound, bound, generator)
+            nn.init.uniform_(module.bias, -bound, bound, generator)
+        elif isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
             if module.bias is not None:
                 nn.init.normal_(module.bias, 0.0, 0.1, generator)

@@ -19,6 +19,9 @@ Ints move_ints(const Node *n, int k);
  * none. */
 bool move_infer_axes(Infer *f, Node *n, int k, int rank, Ints *axes);
 
+/* Indices that are known (input 1): entry j of each group of `depth` within -dims[j]..dims[j]-1; false: reported. */
+bool move_infer_within(Infer *f, Node *n, const int64_t *dims, int64_t depth);
+
 /* i brought into 0..size-1; gives i itself where that is proven. */
 const Expr *move_clamp(Lower *l, const Expr *i, int64_t size);
 /* An index that was loaded: as i64, negative ones counted from the end, clamped. */

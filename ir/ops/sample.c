@@ -102,7 +102,10 @@ static const Expr *position(Lower *l, const Nest *nest, const Expr *const *index
                    constant(l, p, 0.5));
     p = ex_cast(l->b, nest->acc[0], p);
     if (g->nearest) p = math_round(l->b, p);
-    if (g->padding == PAD_BORDER) return bounded(l, p, 0, (double)(n - 1));
+    /* a cubic kernel that reaches over the border reads border elements there, so its centre stays
+     */
+    double slack = g->taps == 4 ? 4 : 0;
+    if (g->padding == PAD_BORDER) return bounded(l, p, -slack, (double)(n - 1) + slack);
     return g->padding == PAD_REFLECTION ? reflect(l, g, p, n) : p;
 }
 
@@ -159,7 +162,9 @@ static void grid_step(Lower *l, const Nest *nest, const Expr *const *index, cons
         if (t.weight) weight = weight ? ex_mul(l->b, weight, t.weight) : t.weight;
     }
     const Expr *x = lower_load_wide(l, nest->node->inputs[0], at);
+    /* far outside a weight may be NaN: both factors are left out there */
     x = ex_select(l->b, inside, x, constant(l, x, 0));
+    if (weight) weight = ex_select(l->b, inside, weight, constant(l, x, 0));
     acc[0] = weight ? ex_fma(l->b, x, weight, acc[0]) : x;
 }
 

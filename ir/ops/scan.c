@@ -1,9 +1,9 @@
-/* scan.c - operators that walk along an axis in order: CumSum, TopK; and MaxUnpool, which walks
- * over its input. */
+/* scan.c - operators that walk along an axis in order: CumSum, CumProd, TopK; and MaxUnpool, which
+ * walks over its input. */
 #include "nest.h"
 #include "ops.h"
 
-/* CumSum-14 */
+/* CumSum-14, CumProd-26 */
 
 static bool scan_axis(Infer *f, Node *n, int rank, int *axis) {
     int64_t given[1];
@@ -14,7 +14,7 @@ static bool scan_axis(Infer *f, Node *n, int rank, int *axis) {
     return *axis >= 0;
 }
 
-bool infer_cum_sum(Infer *f, Node *n) {
+bool infer_cumulative(Infer *f, Node *n) {
     int64_t dims[MAX_RANK];
     int rank = infer_dims(f, n, 0, dims), axis;
     DType t = n->inputs[0]->dtype;
@@ -39,25 +39,37 @@ static void close_others(Lower *l, const Value *v) {
     for (int d = 1; d < v->rank; d++) st_end(l->b);
 }
 
-void code_cum_sum(Lower *l, Node *n) {
-    const Value *x = n->inputs[0];
-    int64_t axis = tensor_get_int(infer_constant(n, 1), 0), extent;
-    if (axis < 0) axis += x->rank;
-    extent = dim_of(x, (int)axis);
+static void accumulate(Lower *l, const Node *n, Buffer *acc, const Expr *const *index) {
+    const Expr *zero = ex_index(l->b, 0), *x = lower_load_wide(l, n->inputs[0], index);
+    if (n->op->id == OP_CumSum)
+        st_acc(l->b, acc, zero, x);
+    else
+        st_store(l->b, acc, zero, ex_mul(l->b, ex_load(l->b, acc, zero), x));
+}
+
+static void scan_line(Lower *l, const Node *n, int axis, const Expr **index) {
+    const Value *x = n->inputs[0], *out = n->outputs[0];
     DType wide = lower_wide(x->dtype);
+    int64_t extent = dim_of(x, axis);
+    const Expr *zero = ex_index(l->b, 0);
+    Buffer *acc = st_local(l->b, "acc", wide, 1, 0);
+    st_store(l->b, acc, zero, ex_const(l->b, wide, n->op->id == OP_CumSum ? 0 : 1));
+    const Expr *i = st_for_n(l->b, LOOP_SERIAL, "k", extent);
+    index[axis] = node_int(n, "reverse") ? ex_sub(l->b, ex_index(l->b, extent - 1), i) : i;
+    if (node_int(n, "exclusive")) lower_store(l, out, index, ex_load(l->b, acc, zero));
+    accumulate(l, n, acc, index);
+    if (!node_int(n, "exclusive")) lower_store(l, out, index, ex_load(l->b, acc, zero));
+    st_end(l->b);
+}
+
+void code_cumulative(Lower *l, Node *n) {
+    const Value *x = n->inputs[0];
+    int64_t axis = tensor_get_int(infer_constant(n, 1), 0);
+    if (axis < 0) axis += x->rank;
+    const Expr *index[MAX_RANK];
     lower_begin_kernel(l, n, NULL);
-    const Expr *index[MAX_RANK], *zero = ex_index(l->b, 0);
     if (open_others(l, x, (int)axis, index)) {
-        Buffer *sum = st_local(l->b, "sum", wide, 1, 0);
-        st_store(l->b, sum, zero, ex_const(l->b, wide, 0));
-        const Expr *i = st_for_n(l->b, LOOP_SERIAL, "k", extent);
-        index[axis] = node_int(n, "reverse") ? ex_sub(l->b, ex_index(l->b, extent - 1), i) : i;
-        if (node_int(n, "exclusive"))
-            lower_store(l, n->outputs[0], index, ex_load(l->b, sum, zero));
-        st_acc(l->b, sum, zero, lower_load_wide(l, x, index));
-        if (!node_int(n, "exclusive"))
-            lower_store(l, n->outputs[0], index, ex_load(l->b, sum, zero));
-        st_end(l->b);
+        scan_line(l, n, (int)axis, index);
         close_others(l, x);
     }
     lower_end_kernel(l);

@@ -56,7 +56,7 @@ bool infer_scatter_elements(Infer *f, Node *n) {
     for (int d = 0; fits && d < rank; d++)
         fits = indices[d] == updates[d] && (d == axis || indices[d] <= data[d]);
     if (!fits) return infer_fail(f, n, D_SHAPE, "data, indices and updates do not fit each other");
-    if (!check_place(f, n, data[axis], updates, rank)) return false;
+    if (!check_place(f, n, data[axis], updates, rank) || !move_infer_within(f, n, data + axis, 1)) return false;
     infer_set(f, n, 0, n->inputs[0]->dtype, rank, data);
     return true;
 }
@@ -77,6 +77,7 @@ bool infer_scatter_nd(Infer *f, Node *n) {
     for (int d = 0; d < depth; d++)
         if (data[d] == 0) indexed = 0;
     if (!check_place(f, n, indexed, updates, rank_updates)) return false;
+    if (depth && !move_infer_within(f, n, data, depth)) return false;
     infer_set(f, n, 0, n->inputs[0]->dtype, rank, data);
     return true;
 }

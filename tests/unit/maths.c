@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LANES = 64, SPREAD = 60000, DENSE = 60000 };
+enum { LANES = 64, SPREAD = 40000, DENSE = 60000 };
 
 typedef const Expr *Formula(Builder *b, const Expr *x, const Expr *y);
 typedef long double Reference(long double x, long double y);
@@ -78,9 +78,9 @@ static const Case cases[] = {
     {"cosh", formula_cosh, cosh_of, 0.51, 1.5, -10, 10},
     {"tanh", formula_tanh, tanh_of, 1.5, 1, -12, 12},
     {"asinh", formula_asinh, asinh_of, 0.51, 1.5, -10, 10},
-    {"acosh", formula_acosh, acosh_of, 0.51, 1.8, 1, 10},
+    {"acosh", formula_acosh, acosh_of, 0.51, 1.9, 1, 10},
     {"atanh", formula_atanh, atanh_of, 0.51, 1.2, -1, 1},
-    {"erf", formula_erf, erf_of, 1, 1, -6, 6},
+    {"erf", formula_erf, erf_of, 1.1, 1, -6, 6},
     {"sigmoid", formula_sigmoid, sigmoid_of, 2, 2, -110, 40},
     {"floor", formula_floor, floor_of, 0, 0, -9, 9},
     {"ceil", formula_ceil, ceil_of, 0, 0, -9, 9},
@@ -246,8 +246,8 @@ int main(void) {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         ok &= check_in_unit("x86-64-v3", DT_F32, &cases[i], 0);
         ok &= check_in_unit("x86-64-v3", DT_F64, &cases[i], 0);
-        ok &= check_in_unit("baseline", DT_F32, &cases[i], 0.3);
-        ok &= check_in_unit("baseline", DT_F64, &cases[i], 0.3);
+        ok &= check_in_unit("baseline", DT_F32, &cases[i], 0.4);
+        ok &= check_in_unit("baseline", DT_F64, &cases[i], 0.4);
     }
     return ok ? 0 : 1;
 }
