@@ -5,6 +5,7 @@
 
 #include "infer.h"
 #include "lower.h"
+#include "rule.h"
 #include "exchange.h"
 #include "simplify.h"
 

@@ -190,6 +190,7 @@ RulesDone rules_apply(Graph *g, const PassOptions *options, const RuleSet *const
  * none.  The results that the rule replaces are its outputs. */
 Graph *rule_instance(Unit *u, const Rule *rule, uint64_t seed);
 
+/* The passes of passes.def. */
 bool pass_rules(Graph *g, const PassOptions *options);
 bool pass_rules_real(Graph *g, const PassOptions *options);
 bool pass_rules_fast(Graph *g, const PassOptions *options);

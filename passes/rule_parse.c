@@ -384,7 +384,7 @@ static Term *parse_term(Parser *p) {
 
 /* Statements and clauses. */
 
-static int parse_result(Parser *p, const Statement *s, int index, int result) {
+static int parse_result(Parser *p, int index, int result) {
     if (accept(p, "_")) return -1;
     const char *name = parse_word(p, "the name of a result");
     int i = p->failed ? 0 : declare(p, name, SLOT_VALUE);
@@ -393,7 +393,6 @@ static int parse_result(Parser *p, const Statement *s, int index, int result) {
     if (slot->statement >= 0) fail(p, "'%s' is the result of two statements", name);
     slot->statement = index;
     slot->result = result;
-    (void)s;
     return i;
 }
 
@@ -402,7 +401,8 @@ static void parse_statement(Parser *p, int index, Statement *s) {
     peek(p);
     *s = (Statement){.line = p->line, .column = (int)(p->at - p->line_start) + 1};
     do {
-        vec_push(p->unit->arena, &slots, parse_result(p, s, index, slots.n));
+        int slot = parse_result(p, index, slots.n);
+        vec_push(p->unit->arena, &slots, slot);
     } while (accept(p, ","));
     if (!expect(p, "=")) return;
     s->slots = slots.at;
@@ -615,10 +615,28 @@ static void measure(Rule *r) {
     }
 }
 
+/* In a replacement a result that is replaced may be named once it is made. */
+static void check_uses(Parser *p, const Term *t, const bool *later) {
+    if (t->kind == TERM_NAME && p->rule->slots.at[t->slot].kind == SLOT_VALUE && later[t->slot])
+        fail_term(p, t, "'%s' is used before it is made", t->text);
+    for (int k = 0; k < t->n_args && t->kind == TERM_OP; k++) check_uses(p, t->args[k], later);
+}
+
+static void check_order(Parser *p) {
+    bool later[RULE_SLOTS] = {false};
+    const Rule *r = p->rule;
+    for (int i = r->make.n - 1; i >= 0; i--) {
+        for (int k = 0; k < r->make.at[i].n_slots; k++)
+            if (r->make.at[i].slots[k] >= 0) later[r->make.at[i].slots[k]] = true;
+        check_uses(p, r->make.at[i].term, later);
+    }
+}
+
 static void check_rule(Parser *p) {
     Rule *r = p->rule;
     bool bound[RULE_SLOTS] = {false};
     r->root = -1;
+    check_order(p);
     for (int i = 0; i < r->make.n; i++)
         for (int k = 0; k < r->make.at[i].n_slots; k++) {
             int slot = r->make.at[i].slots[k];

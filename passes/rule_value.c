@@ -183,6 +183,8 @@ FN(list) {
     return d;
 }
 
+FN(as) { return a[1].datum; }
+
 FN(present) {
     return datum_int(a[0].value != NULL);
 }
