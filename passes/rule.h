@@ -186,6 +186,9 @@ typedef struct RulesDone {
 RulesDone rules_apply(Graph *g, const PassOptions *options, const RuleSet *const *sets, int n_sets, PassClass promise,
                       int level, const Rule *only);
 
+/* Gives a node's results their types; false, without a word to the user: it cannot have any. */
+bool rule_infer(Graph *g, Node *n);
+
 /* A graph that a rule's pattern stands in, made from the rule's own text; `seed` chooses.  NULL: this seed gives
  * none.  The results that the rule replaces are its outputs. */
 Graph *rule_instance(Unit *u, const Rule *rule, uint64_t seed);

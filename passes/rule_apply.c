@@ -185,8 +185,8 @@ static bool set_attrs(Engine *e, const Term *t, Node *n) {
     return true;
 }
 
-/* Types are found without a word to the user: a replacement that does not fit is no mistake of his. */
-static bool infer_quietly(Graph *g, Node *n) {
+/* A replacement that does not fit is no mistake of the user. */
+bool rule_infer(Graph *g, Node *n) {
     struct Diags *diags = g->unit->diags;
     g->unit->diags = NULL;
     bool ok = node_infer(g, n);
@@ -218,7 +218,7 @@ static Node *make_node(Engine *e, const Term *t, int n_results) {
         refuse(e, "an attribute would be of a wrong kind");
         return NULL;
     }
-    if (!infer_quietly(g, n)) {
+    if (!rule_infer(g, n)) {
         refuse(e, "an operator does not take what it would be given");
         return NULL;
     }

@@ -390,6 +390,11 @@ static bool holds(DType from, DType to) {
     return magnitude_bits(from) <= magnitude_bits(to);
 }
 
+FN(floating) {
+    DType t = as_dtype(a[0].datum);
+    return t == DT_NONE ? none : datum_int(dtype_is_float(t));
+}
+
 FN(holds) {
     DType from = as_dtype(a[0].datum), to = as_dtype(a[1].datum);
     return from == DT_NONE || to == DT_NONE ? none : datum_int(holds(from, to));

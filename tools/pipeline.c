@@ -4,6 +4,7 @@
 #include "import.h"
 #include "lower.h"
 #include "pass.h"
+#include "rule.h"
 #include "tensor_set.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -60,12 +61,22 @@ Graph *pipeline_import(Session *s) {
     return s->graph;
 }
 
+RuleSet *pipeline_rules(Session *s) {
+    RuleSet *set = NEW(s->unit.arena, RuleSet);
+    size_t n;
+    if (!s->options->rules) return set;
+    const char *text = file_read(&s->unit, s->options->rules, &n);
+    return text && rules_parse(&s->unit, s->options->rules, text, set) ? set : NULL;
+}
+
 bool pipeline_passes(Session *s) {
     const Options *o = s->options;
+    const RuleSet *rules = pipeline_rules(s);
+    if (!rules) return false;
     progress_stage(s->progress, "running passes");
     return passes_run(s->graph, &(PassOptions){
         .fold_limit = o->max_fold.value, .only = o->passes, .stop_after = o->stop_after,
-        .print_after = o->print_after, .verify_each = o->verify_each, .time_passes = o->time_passes,
+        .print_after = o->print_after, .verify_each = o->verify_each, .time_passes = o->time_passes, .rules = rules,
     });
 }
 
