@@ -32,6 +32,7 @@ typedef struct Parser {
     bool failed;             /* what follows an error in a rule is not looked at */
     Rule *rule;
     Mode mode;
+    int word_line, word_column;   /* of the last name, number or string */
 } Parser;
 
 static bool fail_at(Parser *p, int line, int column, const char *format, va_list args) {
@@ -56,6 +57,26 @@ static bool fail_term(Parser *p, const Term *t, const char *format, ...) {
     va_list args;
     va_start(args, format);
     fail_at(p, t->line, t->column, format, args);
+    va_end(args);
+    return false;
+}
+
+/* At the last word. */
+static bool fail_word(Parser *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static bool fail_word(Parser *p, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fail_at(p, p->word_line, p->word_column, format, args);
+    va_end(args);
+    return false;
+}
+
+/* At the rule's head. */
+static bool fail_rule(Parser *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static bool fail_rule(Parser *p, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fail_at(p, p->rule->line, 1, format, args);
     va_end(args);
     return false;
 }
@@ -96,8 +117,14 @@ static bool at_keyword(Parser *p) {
     return false;
 }
 
-static const char *parse_word(Parser *p, const char *what) {
+static void mark_word(Parser *p) {
     peek(p);
+    p->word_line = p->line;
+    p->word_column = (int)(p->at - p->line_start) + 1;
+}
+
+static const char *parse_word(Parser *p, const char *what) {
+    mark_word(p);
     const char *start = p->at;
     if (!is_word(*p->at) || isdigit((unsigned char)*p->at) || at_keyword(p)) {
         fail(p, "%s is expected", what);
@@ -108,10 +135,11 @@ static const char *parse_word(Parser *p, const char *what) {
 }
 
 static const char *parse_string(Parser *p) {
+    mark_word(p);
     const char *start = ++p->at;
     while (*p->at && *p->at != '"' && *p->at != '\n') p->at++;
     if (*p->at != '"') {
-        fail(p, "a string does not end");
+        fail_word(p, "a string does not end");
         return "";
     }
     return name_intern_n(p->unit->names, start, (size_t)(p->at++ - start));
@@ -120,6 +148,7 @@ static const char *parse_string(Parser *p) {
 static Number parse_number(Parser *p) {
     Number x = {.is_int = true};
     char *end;
+    mark_word(p);
     if (accept(p, "inf")) return (Number){.f = INFINITY};
     if (accept(p, "true")) return (Number){true, 1, 1};
     if (accept(p, "false")) return x;
@@ -130,7 +159,7 @@ static Number parse_number(Parser *p) {
     x.f = strtod(p->at, &end);
     for (const char *c = p->at; c < end; c++) x.is_int &= isdigit((unsigned char)*c) != 0;
     x.is_int &= fabs(x.f) < 0x1p53;
-    if (is_word(*end)) fail(p, "this is no number");
+    if (is_word(*end)) fail_word(p, "this is no number");
     p->at = end;
     if (x.is_int) x.i = (int64_t)x.f;
     return x;
@@ -176,7 +205,7 @@ static int declare(Parser *p, const char *name, SlotKind kind) {
         vec_push(p->unit->arena, &p->rule->slots, slot);
         return p->rule->slots.n - 1;
     }
-    if (p->rule->slots.at[i].kind != kind) fail(p, "'%s' is a tensor here and a number there", name);
+    if (p->rule->slots.at[i].kind != kind) fail_word(p, "'%s' is a tensor here and a number there", name);
     return i;
 }
 
@@ -185,7 +214,7 @@ static int use_name(Parser *p, const char *name) {
     if (p->mode == MODE_PATTERN) return declare(p, name, SLOT_VALUE);
     if (p->mode == MODE_PATTERN_ATTR) return declare(p, name, SLOT_DATUM);
     int i = find_slot(p, name);
-    if (i < 0) fail(p, "nothing is called '%s'", name);
+    if (i < 0) fail_word(p, "nothing is called '%s'", name);
     return i < 0 ? 0 : i;
 }
 
@@ -248,14 +277,14 @@ static void parse_attr(Parser *p, Term *t, Mode mode) {
         const char *name = parse_word(p, "the name of a result in the pattern");
         int slot = find_slot(p, name);
         if (slot < 0 || p->rule->slots.at[slot].statement < 0)
-            fail(p, "'%s' is no result of a statement of the pattern", name);
+            fail_word(p, "'%s' is no result of a statement of the pattern", name);
         t->like = slot;
         return;
     }
     const char *name = parse_word(p, "the name of an attribute");
     const AttrInfo *info = p->failed ? NULL : op_find_attr(t->op, name);
     if (!info) {
-        fail(p, "%s has no attribute '%s'", t->op->name, name);
+        fail_word(p, "%s has no attribute '%s'", t->op->name, name);
         return;
     }
     if (!expect(p, "=")) return;
@@ -390,7 +419,7 @@ static int parse_result(Parser *p, int index, int result) {
     int i = p->failed ? 0 : declare(p, name, SLOT_VALUE);
     if (p->failed || p->mode != MODE_PATTERN) return i;
     Slot *slot = &p->rule->slots.at[i];
-    if (slot->statement >= 0) fail(p, "'%s' is the result of two statements", name);
+    if (slot->statement >= 0) fail_word(p, "'%s' is the result of two statements", name);
     slot->statement = index;
     slot->result = result;
     return i;
@@ -468,7 +497,7 @@ static void parse_let(Parser *p) {
     const char *name = parse_word(p, "a name");
     if (p->failed || !expect(p, "=")) return;
     if (find_slot(p, name) >= 0) {
-        fail(p, "'%s' is defined twice", name);
+        fail_word(p, "'%s' is defined twice", name);
         return;
     }
     Term *t = parse_term(p);
@@ -528,7 +557,7 @@ static Datum parse_datum(Parser *p) {
 
 static void parse_example_type(Parser *p, ExampleItem *item) {
     item->dtype = dtype_from_text(parse_word(p, "an element type"));
-    if (item->dtype == DT_NONE) fail(p, "this is no element type");
+    if (item->dtype == DT_NONE) fail_word(p, "this is no element type");
     if (!accept(p, "[")) return;
     Datum dims;
     parse_numbers(p, &dims);
@@ -537,7 +566,7 @@ static void parse_example_type(Parser *p, ExampleItem *item) {
     item->rank = dims.n;
     for (int k = 0; k < dims.n && !p->failed; k++) {
         item->dims[k] = dims.items[k].i;
-        if (item->dims[k] < 0 || item->dims[k] > 64) fail(p, "the dimensions of an example are 0 to 64");
+        if (item->dims[k] < 0 || item->dims[k] > 64) fail_word(p, "the dimensions of an example are 0 to 64");
     }
 }
 
@@ -648,7 +677,7 @@ static void check_rule(Parser *p) {
         }
     if (p->failed) return;
     if (r->root < 0) {
-        fail(p, "rule '%s' makes none of the results of its pattern", r->name);
+        fail_rule(p, "rule '%s' makes none of the results of its pattern", r->name);
         return;
     }
     measure(r);
@@ -671,7 +700,7 @@ static void parse_head(Parser *p) {
         fail(p, "BIT, REAL or FAST is expected");
     if (!expect(p, "level")) return;
     Number level = parse_number(p);
-    if (!level.is_int || level.i < 1 || level.i > 3) fail(p, "a level is 1, 2 or 3");
+    if (!level.is_int || level.i < 1 || level.i > 3) fail_word(p, "a level is 1, 2 or 3");
     r->level = (int)level.i;
 }
 
@@ -708,7 +737,7 @@ bool rules_parse(Unit *u, const char *file, const char *text, RuleSet *set) {
         p.rule->file = file;
         if (expect(&p, "rule")) parse_rule(&p);
         for (int i = 0; i < set->rules.n && !p.failed; i++)
-            if (set->rules.at[i]->name == p.rule->name) fail(&p, "there are two rules '%s'", p.rule->name);
+            if (set->rules.at[i]->name == p.rule->name) fail_rule(&p, "there are two rules '%s'", p.rule->name);
         if (!p.failed) vec_push(u->arena, &set->rules, p.rule);
         ok &= !p.failed;
         if (p.failed) skip_rule(&p);

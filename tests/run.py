@@ -2,7 +2,7 @@
 
     python tests/run.py --sonoc build/release/sonoc [--bless] [FILE.t ...]
 
-    pass PASSES             the graph that follows, after these passes (a,b,c; `all`, `none`), is the graph after
+    pass PASSES [OPTION..]  the graph that follows, after these passes (a,b,c; `all`, `none`), is the graph after
                             `---`, letter by letter; `unchanged`: it prints as it was given. What is printed
                             prints the same when it is read again. --bless rewrites what is expected.
     diag STATUS             the graph is refused with this exit status, and says, in this order and nothing else,
@@ -55,6 +55,7 @@ def split_case(text):
 def run_pass(sonoc, folder, words, given, expected):
     """Compare a graph after passes with the expected one; return the case as it would be right."""
     options = {"all": [], "none": ["--passes="]}.get(words[1], [f"--passes={words[1]}"])
+    options += [word.replace("=tests/", f"={CASES.parent}/") for word in words[2:]]
     (folder / "case.sonoc").write_text(given)
     printed, _ = run(sonoc, folder, "opt", "case.sonoc", "--verify-each", "--quiet", *options)
     (folder / "again.sonoc").write_text(printed)
