@@ -1,63 +1,46 @@
-/* pass.c - runs the passes in the order of the table, checking, printing and timing as asked.
+/* pass.c - runs a pipeline: every pass between what watches it.
  *
  * A graph that does not hold the invariants after a pass is a mistake of that pass. */
-#include "pass.h"
+#include "pass_run.h"
 
+#include "check.h"
 #include "infer.h"
 #include "lower.h"
-#include "rule.h"
-#include "exchange.h"
-#include "simplify.h"
+#include "watch.h"
 
 #include <string.h>
 #include <time.h>
 
-static bool pass_infer(Graph *g, const PassOptions *options) {
-    return graph_infer(g, options->fold_limit);
-}
+enum { MAX_ROUNDS = 100 };
 
-static bool pass_dead(Graph *g, const PassOptions *options) {
+bool pass_infer(Graph *g, const PassOptions *options) { return graph_infer(g, options->fold_limit); }
+
+bool pass_dead(Graph *g, const PassOptions *options) {
     (void)options;
     graph_sweep(g);
     return true;
 }
 
-static bool pass_expand(Graph *g, const PassOptions *options) {
+bool pass_expand(Graph *g, const PassOptions *options) {
     (void)options;
     return graph_expand(g);
 }
 
-enum {
-#define PASS(name, function, class, level, summary) PASS_##name,
-#define AFTER(late, early, why)
-#include "passes.def"
-#undef PASS
-#undef AFTER
-    PASS_COUNT
-};
+PassOptions pass_options_default(void) {
+    return (PassOptions){.level = 2, .exactness = CLASS_REAL, .fold_limit = 64 << 20};
+}
 
-#define PASS(name, function, class, level, summary)
-#define AFTER(late, early, why)                                                                    \
-    _Static_assert(PASS_##early < PASS_##late, #early " runs before " #late ": " why);
-#include "passes.def"
-#undef PASS
-#undef AFTER
+const Pass *pass_lookup(const PassOptions *options, const char *name) {
+    for (int i = 0; i < options->n_more; i++)
+        if (!strcmp(options->more[i].name, name)) return &options->more[i];
+    return pass_find(name);
+}
 
-const Pass passes[] = {
-#define PASS(name, function, class, level, summary) {#name, function, CLASS_##class, level, summary},
-#define AFTER(late, early, why)
-#include "passes.def"
-#undef PASS
-#undef AFTER
-    {0},
-};
-
-const char *const pass_class_names[] = {"BIT", "REAL", "FAST"};
-
-const Pass *pass_find(const char *name) {
-    for (const Pass *p = passes; p->name; p++)
-        if (!strcmp(p->name, name)) return p;
-    return NULL;
+int64_t pass_setting(const PassOptions *options, const char *name) {
+    const Step *step = options->run->step;
+    for (int i = 0; i < step->settings.n; i++)
+        if (!strcmp(step->settings.at[i].name, name)) return step->settings.at[i].value;
+    return pass_setting_find(step->pass->name, name)->standard;
 }
 
 static void verify(Graph *g, const char *after) {
@@ -71,57 +54,86 @@ static double seconds(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void print_graph(const Graph *g, const char *after) {
-    Text text = {.arena = g->unit->arena};
-    graph_print(g, &text);
-    fprintf(stderr, "# after pass %s\n%s", after, text.at ? text.at : "");
+/* The place of the new entry, -1: nobody wants to know. */
+static int time_begin(Graph *g, const PassOptions *options, const char *name) {
+    if (!options->report) return -1;
+    PassTime t = {.name = name, .depth = options->run->depth, .begin = seconds(), .rewrites = options->run->asked};
+    vec_push(g->unit->arena, &options->report->times, t);
+    return options->report->times.n - 1;
 }
 
-static bool run_one(Graph *g, const Pass *p, const PassOptions *options) {
-    double start = seconds();
-    bool ok = p->run(g, options);
-    if (options->time_passes) fprintf(stderr, "%8.3f ms  %s\n", 1e3 * (seconds() - start), p->name);
+static void time_end(const PassOptions *options, int at) {
+    if (at < 0) return;
+    PassTime *t = &options->report->times.at[at];
+    t->end = seconds();
+    t->rewrites = options->run->asked - t->rewrites;
+}
+
+bool run_step(Graph *g, const Step *step, const PassOptions *options) {
+    options->run->step = step;
+    bool ok = step->pass->run(g, options);
+    remarks_close(g, options);
+    return ok;
+}
+
+static bool run_pass(Graph *g, const Step *step, const PassOptions *options) {
+    const char *name = step->pass->name;
+    const char *before = watch_before(g, step->pass, options);
+    if (options->check) check_before(g, options);
+    int at = time_begin(g, options, name);
+    bool ok = run_step(g, step, options);
+    time_end(options, at);
     if (!ok) return false;
-    const char *print = options->print_after;
-    if (print && (!strcmp(print, p->name) || !strcmp(print, "all"))) print_graph(g, p->name);
-    if (options->verify_each) verify(g, p->name);
+    if (options->verify_each) verify(g, name);
+    if (!watch_after(g, step->pass, options, before)) return false;
+    if (options->check && !check_after(g, options)) return false;
+    options->run->number++;
+    options->run->stopped = options->stop_after && !strcmp(name, options->stop_after);
     return true;
 }
 
-/* The pass named by the text up to a comma; moves on to the next name. */
-static const Pass *next_named(Graph *g, const char **list) {
-    size_t n = strcspn(*list, ",");
-    const char *name = arena_copy(g->unit->arena, *list, n);
-    *list += n + ((*list)[n] == ',');
-    const Pass *p = pass_find(name);
-    if (!p) diag(g->unit, NO_PLACE, D_PASS_UNKNOWN, name);
-    return p;
-}
+static bool run_steps(Graph *g, const Step *steps, const PassOptions *options);
 
-static bool run_named(Graph *g, const PassOptions *options) {
-    for (const char *list = options->only; *list;) {
-        const Pass *p = next_named(g, &list);
-        if (!p || !run_one(g, p, options)) return false;
-        if (options->stop_after && !strcmp(p->name, options->stop_after)) break;
+static bool run_group(Graph *g, const Step *step, const PassOptions *options) {
+    PassRun *run = options->run;
+    int at = time_begin(g, options, "repeat");
+    run->depth++;
+    uint64_t before, after = graph_fingerprint(g);
+    for (int round = 0; !run->stopped; round++) {
+        if (round == MAX_ROUNDS) {
+            diag_note(g->unit, "a group of passes still changes the graph after %d rounds, and was stopped", round);
+            break;
+        }
+        before = after;
+        if (!run_steps(g, step->body, options)) return false;
+        after = graph_fingerprint(g);
+        if (before == after) break;
     }
+    run->depth--;
+    time_end(options, at);
     return true;
 }
 
-static bool run_all(Graph *g, const PassOptions *options) {
-    for (const Pass *p = passes; p->name; p++) {
-        if (!run_one(g, p, options)) return false;
-        if (options->stop_after && !strcmp(p->name, options->stop_after)) break;
-    }
+static bool run_steps(Graph *g, const Step *steps, const PassOptions *options) {
+    for (const Step *s = steps; s && !options->run->stopped; s = s->next)
+        if (!(s->pass ? run_pass : run_group)(g, s, options)) return false;
     return true;
+}
+
+static bool is_known(Graph *g, const PassOptions *options, const char *name) {
+    if (!name || !strcmp(name, "all") || pass_lookup(options, name)) return true;
+    return diag(g->unit, NO_PLACE, D_PASS_UNKNOWN, name);
 }
 
 bool passes_run(Graph *g, const PassOptions *options) {
-    Unit *u = g->unit;
-    const char *stop = options->stop_after, *print = options->print_after;
-    if (stop && !pass_find(stop)) return diag(u, NO_PLACE, D_PASS_UNKNOWN, stop);
-    if (print && strcmp(print, "all") && !pass_find(print))
-        return diag(u, NO_PLACE, D_PASS_UNKNOWN, print);
-    if (!(options->only ? run_named : run_all)(g, options)) return false;
+    PassRun run = {.open_at = -1};
+    PassOptions running = *options;
+    Step *steps;
+    running.run = &run;
+    if (!is_known(g, options, options->stop_after) || !is_known(g, options, options->print_before) ||
+        !is_known(g, options, options->print_after) || !steps_of(g, &running, &steps))
+        return false;
+    if (!run_steps(g, steps, &running)) return false;
     verify(g, "the last");
     return true;
 }

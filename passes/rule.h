@@ -193,9 +193,4 @@ bool rule_infer(Graph *g, Node *n);
  * none.  The results that the rule replaces are its outputs. */
 Graph *rule_instance(Unit *u, const Rule *rule, uint64_t seed);
 
-/* The passes of passes.def. */
-bool pass_rules(Graph *g, const PassOptions *options);
-bool pass_rules_real(Graph *g, const PassOptions *options);
-bool pass_rules_fast(Graph *g, const PassOptions *options);
-
 #endif

@@ -7,7 +7,6 @@
 #include "rule.h"
 
 #include "infer.h"
-#include "rule_remark.h"
 
 #include <math.h>
 #include <string.h>
@@ -398,11 +397,11 @@ static bool rewrite(Engine *e, Node *root) {
     bool ok = true;
     for (int i = 0; ok && i < r->make.n; i++) ok = make_statement(e, &r->make.at[i]);
     if (ok && makes_cycle(e)) ok = refuse(e, "the replacement would need its own result");
-    if (!ok || !rule_allowed(e->g, e->options, root)) {
+    if (!ok || !rewrite_allowed(e->g, e->options, root)) {
         give_up(e);
         return false;
     }
-    rule_matched(e->g, e->options, root, r);
+    remark(e->g, e->options, REMARK_MATCHED, root, "rule %s", r->name);
     commit(e);
     e->done.rewrites++;
     if (e->done.rewrites > e->most) e->done.restless = r->name;
@@ -440,7 +439,7 @@ static void tell_missed(Engine *e) {
         for (int k = 0; !n->dead && k < rules->n; k++) {
             const Rule *r = rules->at[k];
             if (r->n_ops > 1 && !rule_match(&e->m, e->g->unit, r, n, e->users.at) && e->m.failed)
-                rule_missed(e->g, e->options, n, r, e->m.failed->text);
+                remark(e->g, e->options, REMARK_MISSED, n, "rule %s: not %s", r->name, e->m.failed->text);
         }
     }
 }
@@ -475,7 +474,7 @@ RulesDone rules_apply(Graph *g, const PassOptions *options, const RuleSet *const
     begin(e);
     while (!e->done.restless && round_of_visits(e)) {
     }
-    if (rule_wants_missed(options)) tell_missed(e);
+    if (options->want_remarks) tell_missed(e);
     graph_sweep(g);
     graph_sort(g);
     return e->done;

@@ -5,8 +5,7 @@
  * FAST: the error may be a part of the largest result. */
 #include "rule_check.h"
 
-#include "interp.h"
-#include "lower.h"
+#include "graph_run.h"
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -14,24 +13,23 @@
 enum { MOST_SEEDS = 1500, REAL_FACTOR = 4, REAL_ULPS = 8 };
 static const double fast_part = 0x1p-8;
 
-typedef struct Trial {
+typedef struct Sample {
     Unit *unit;
     const Rule *rule;
     uint64_t state;
-    Graph *before, *after, *wide;
-    const Tensor **inputs, **wide_inputs;
-    Tensor **got, **want, **reference;
+    Graph *before, *after;
+    const Tensor **got, **want, **reference;
     RuleCheck *result;
-} Trial;
+} Sample;
 
-static uint64_t draw(Trial *t) {
+static uint64_t draw(Sample *t) {
     t->state = t->state * 6364136223846793005u + 1442695040888963407u;
     return t->state >> 20;
 }
 
 /* Inputs. */
 
-static double draw_special(Trial *t, DType type) {
+static double draw_special(Sample *t, DType type) {
     static const double specials[] = {NAN, INFINITY, -INFINITY, 0.0, -0.0, 1, -1, 0.5, -0.5, 1.5, 2.5, -2.5, 3e-45, 1e-310,
                                       6e-8, -3e-45, 65504, 1e30, -1e30, 0x1p23, 0x1p52};
     if (draw(t) % 3 == 0) return specials[draw(t) % (sizeof specials / sizeof *specials)];
@@ -39,13 +37,13 @@ static double draw_special(Trial *t, DType type) {
     return type == DT_F64 ? x / 3 : x;
 }
 
-static void put_float(Trial *t, DType type, void *at) {
+static void put_float(Sample *t, DType type, void *at) {
     double x = t->rule->promise == CLASS_BIT ? draw_special(t, type) : (double)(draw(t) % 6000001) / 1000000 - 3;
     const Tensor *one = tensor_scalar(t->unit->arena, type, x);
     memcpy(at, one->data, (size_t)dtypes[type].bytes);
 }
 
-static void put_int(Trial *t, DType type, void *at) {
+static void put_int(Sample *t, DType type, void *at) {
     static const uint64_t specials[] = {0, 1, 2, UINT64_MAX, UINT64_C(1) << 63, 128, 127, 32768, INT64_MAX, INT32_MAX};
     uint64_t x = draw(t) % 2 ? specials[draw(t) % (sizeof specials / sizeof *specials)] : draw(t) ^ draw(t) << 30;
     if (t->rule->promise != CLASS_BIT) x = draw(t) % 7;
@@ -59,7 +57,7 @@ static Tensor *tensor_like(Unit *u, const Value *v, DType type) {
     return tensor_new(u->arena, type, v->rank, dims);
 }
 
-static Tensor *draw_input(Trial *t, const Value *v) {
+static Tensor *draw_input(Sample *t, const Value *v) {
     Tensor *to = tensor_like(t->unit, v, v->dtype);
     for (int64_t i = 0; i < to->count; i++) {
         char *at = (char *)to->data + (size_t)i * (size_t)dtypes[v->dtype].bytes;
@@ -69,50 +67,6 @@ static Tensor *draw_input(Trial *t, const Value *v) {
             put_int(t, v->dtype, at);
     }
     return to;
-}
-
-static const Tensor *widen(Unit *u, const Tensor *t) {
-    if (!dtype_is_float(t->dtype) || t->dtype == DT_F64) return t;
-    Tensor *to = tensor_new(u->arena, DT_F64, t->rank, t->dims);
-    for (int64_t i = 0; i < t->count; i++) {
-        double x = tensor_get_double(t, i);
-        memcpy((char *)to->data + (size_t)i * sizeof x, &x, sizeof x);
-    }
-    return to;
-}
-
-/* The graph with every float in f64. */
-static void widen_graph(Graph *g) {
-    for (int i = 0; i < g->values.n; i++) {
-        Value *v = g->values.at[i];
-        if (v->constant) v->constant = widen(g->unit, v->constant);
-        if (dtype_is_float(v->dtype)) v->dtype = DT_F64;
-    }
-    for (int i = 0; i < g->nodes.n; i++) {
-        Node *n = g->nodes.at[i];
-        if (n->op->id == OP_Cast && dtype_is_float(dtype_from_onnx((int)node_int(n, "to"))))
-            node_set_int(g, n, "to", dtypes[DT_F64].onnx);
-    }
-}
-
-/* Running. */
-
-static bool run(Trial *t, Graph *g, const Tensor *const *inputs, Tensor **outputs) {
-    const PassOptions options = {.fold_limit = 1 << 20, .only = "infer,expand,infer_parts,dead_parts"};
-    const LowerOptions lowering = {.target = targets, .name = "rule", .plain = true};
-    const void **in = NEW_ARRAY(t->unit->arena, const void *, g->inputs.n + 1);
-    void **out = NEW_ARRAY(t->unit->arena, void *, g->outputs.n + 1);
-    if (!passes_run(g, &options)) return false;
-    for (int i = 0; i < g->inputs.n; i++) in[i] = inputs[i]->data;
-    for (int i = 0; i < g->outputs.n; i++) {
-        outputs[i] = tensor_like(t->unit, g->outputs.at[i], g->outputs.at[i]->dtype);
-        out[i] = (void *)outputs[i]->data;
-    }
-    Program *p = lower_graph(g, &lowering);
-    InterpError error;
-    if (!p) return false;
-    program_plan(p);
-    return interp_run(p, in, out, &error);
 }
 
 static void print_graph(Text *text, const char *what, const char *printed) {
@@ -163,7 +117,7 @@ static double largest_error(const Tensor *t, const Tensor *reference, int64_t *w
 }
 
 /* -1: within the bound. */
-static int64_t first_beyond(Trial *t, const Tensor *got, const Tensor *want, const Tensor *reference) {
+static int64_t first_beyond(Sample *t, const Tensor *got, const Tensor *want, const Tensor *reference) {
     int64_t where, unused;
     double scale;
     if (!dtype_is_float(got->dtype)) return first_other_bits(got, want);
@@ -176,7 +130,7 @@ static int64_t first_beyond(Trial *t, const Tensor *got, const Tensor *want, con
     return part > 1 ? where : -1;
 }
 
-static bool compare(Trial *t, const char *before, const char *after) {
+static bool compare(Sample *t, const char *before, const char *after) {
     for (int i = 0; i < t->before->outputs.n; i++) {
         const Tensor *got = t->got[i], *want = t->want[i];
         const Tensor *right = t->reference ? t->reference[i] : want;
@@ -196,9 +150,9 @@ static bool compare(Trial *t, const char *before, const char *after) {
 }
 
 /* False: the rule is wrong here.  An instance that it does not rewrite is none. */
-static bool try_seed(Trial *t, uint64_t seed) {
+static bool try_seed(Sample *t, uint64_t seed) {
     Unit *u = t->unit;
-    const PassOptions options = {.fold_limit = 1 << 20};
+    const PassOptions options = pass_options_default();
     t->before = rule_instance(u, t->rule, seed);
     if (!t->before) return true;
     t->after = rule_instance(u, t->rule, seed);
@@ -210,25 +164,15 @@ static bool try_seed(Trial *t, uint64_t seed) {
     }
     const char *before = printed(u, t->before), *after = printed(u, t->after), *broken = graph_check(t->after);
     if (broken) BUG(u, "rule %s: %s", t->rule->name, broken);
-    int n_in = t->before->inputs.n, n_out = t->before->outputs.n;
-    t->inputs = NEW_ARRAY(u->arena, const Tensor *, n_in + 1);
-    t->wide_inputs = NEW_ARRAY(u->arena, const Tensor *, n_in + 1);
-    t->got = NEW_ARRAY(u->arena, Tensor *, n_out);
-    t->want = NEW_ARRAY(u->arena, Tensor *, n_out);
+    const Tensor **inputs = NEW_ARRAY(u->arena, const Tensor *, t->before->inputs.n + 1);
+    const char *why;
     t->state = seed;
-    for (int i = 0; i < n_in; i++) {
-        t->inputs[i] = draw_input(t, t->before->inputs.at[i]);
-        t->wide_inputs[i] = widen(u, t->inputs[i]);
-    }
-    if (!run(t, t->before, t->inputs, t->want)) return true;
-    if (!run(t, t->after, t->inputs, t->got)) BUG(u, "rule %s: what it makes cannot be run:\n%s", t->rule->name, after);
-    t->reference = NULL;
-    if (t->rule->promise != CLASS_BIT) {
-        t->wide = rule_instance(u, t->rule, seed);
-        widen_graph(t->wide);
-        t->reference = NEW_ARRAY(u->arena, Tensor *, n_out);
-        if (!run(t, t->wide, t->wide_inputs, t->reference)) t->reference = t->want;
-    }
+    for (int i = 0; i < t->before->inputs.n; i++) inputs[i] = draw_input(t, t->before->inputs.at[i]);
+    t->want = graph_run(u->arena, t->before, inputs, false, &why);
+    if (!t->want) return true;
+    t->got = graph_run(u->arena, t->after, inputs, false, &why);
+    if (!t->got) BUG(u, "rule %s: what it makes cannot be run: %s\n%s", t->rule->name, why, after);
+    t->reference = t->rule->promise == CLASS_BIT ? NULL : graph_run(u->arena, t->before, inputs, true, &why);
     t->result->instances++;
     return compare(t, before, after);
 }
@@ -242,8 +186,8 @@ static bool try_apart(Unit *u, const Rule *rule, uint64_t seed, RuleCheck *resul
         unit_end(&apart);
         escape(&u->escape, why.status, "%s", why.message);
     }
-    Trial *t = NEW(apart.arena, Trial);
-    *t = (Trial){.unit = &apart, .rule = rule, .result = result};
+    Sample *t = NEW(apart.arena, Sample);
+    *t = (Sample){.unit = &apart, .rule = rule, .result = result};
     bool ok = try_seed(t, seed);
     if (!ok) result->why = arena_copy(u->arena, result->why, strlen(result->why));
     unit_end(&apart);
