@@ -302,6 +302,11 @@ static void fold_node(Graph *g, Node *n) {
     n->dead = true;
 }
 
+bool node_fold(Graph *g, Node *n, int64_t limit_bytes) {
+    if (limit_bytes > 0 && is_foldable(n, limit_bytes)) fold_node(g, n);
+    return n->dead;
+}
+
 static bool inputs_known(const Node *n) {
     for (int k = 0; k < n->n_inputs; k++)
         if (n->inputs[k] && (n->inputs[k]->rank < 0 || n->inputs[k]->dtype == DT_NONE))
@@ -344,9 +349,7 @@ bool graph_infer(Graph *g, int64_t fold_limit_bytes) {
             ok = false;
             continue;
         }
-        if (fold_limit_bytes > 0 && is_foldable(n, fold_limit_bytes)) {
-            fold_node(g, n);
-        }
+        node_fold(g, n, fold_limit_bytes);
     }
     drop_folded(g);
     if (!ok && diag_count(g->unit) == errors)

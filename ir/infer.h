@@ -17,6 +17,8 @@ struct Infer {
 bool graph_infer(Graph *g, int64_t fold_limit_bytes);
 /* Infers one node without folding it (used when a pass adds nodes). */
 bool node_infer(Graph *g, Node *n);
+/* Computes a node whose inputs are constants; its outputs become constants and it is dead.  false: it stays. */
+bool node_fold(Graph *g, Node *n, int64_t fold_limit_bytes);
 
 /* For InferFns.  `k` is an input.  Each false / NULL has been reported unless told otherwise. */
 const Tensor *infer_constant(const Node *n, int k);                       /* NULL, unreported, if not constant */

@@ -2,7 +2,7 @@
 
     python tests/run.py --sonoc build/release/sonoc [--bless] [FILE.t ...]
 
-    pass PASSES             the graph that follows, after these passes (a,b,c; `all`, `none`), is the graph after
+    pass PASSES [OPTION..]  the graph that follows, after these passes (a,b,c; `all`, `none`), is the graph after
                             `---`, letter by letter; `unchanged`: it prints as it was given. What is printed
                             prints the same when it is read again. --bless rewrites what is expected. Comments
                             `# missed: ...` tell what the remarks must say of what nearly matched.
@@ -56,6 +56,7 @@ def split_case(text):
 def run_pass(sonoc, folder, words, given, expected):
     """Compare a graph after passes with the expected one; return the case as it would be right."""
     options = {"all": [], "none": ["--passes="]}.get(words[1], [f"--passes={words[1]}"])
+    options += [word.replace("=tests/", f"={CASES.parent}/") for word in words[2:]]
     (folder / "case.sonoc").write_text(given)
     printed, said = run(sonoc, folder, "opt", "case.sonoc", "--verify-each", "--quiet", "--remarks", *options)
     (folder / "again.sonoc").write_text(printed)

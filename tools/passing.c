@@ -27,6 +27,7 @@ PassOptions session_pass_options(const Session *s, PassReport *report) {
     to.limited = o->bisect_limit.given;
     to.rewrite_limit = o->bisect_limit.value;
     to.want_remarks = o->remarks != NULL;
+    to.rules = s->rules;
     to.report = report;
     return to;
 }

@@ -3,6 +3,7 @@
 
 #include "import.h"
 #include "lower.h"
+#include "rule.h"
 #include "tensor_set.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -50,11 +51,21 @@ static Graph *import_text(Session *s, const char *path) {
     return text ? graph_parse(&s->unit, text, NULL) : NULL;
 }
 
+RuleSet *pipeline_rules(Session *s) {
+    RuleSet *set = NEW(s->unit.arena, RuleSet);
+    size_t n;
+    if (!s->options->rules) return set;
+    const char *text = file_read(&s->unit, s->options->rules, &n);
+    return text && rules_parse(&s->unit, s->options->rules, text, set) ? set : NULL;
+}
+
 Graph *pipeline_import(Session *s) {
     ImportOptions options;
     const char *path = s->options->operand;
     if (!import_options(s, &options)) return NULL;
     session_stage(s, "reading");
+    s->rules = pipeline_rules(s);
+    if (!s->rules) return NULL;
     s->graph = path_ends(path, ".sonoc") ? import_text(s, path) : import_file(&s->unit, path, &options);
     return s->graph;
 }

@@ -16,12 +16,15 @@ typedef struct Session {
     const Options *options;
     Progress *progress;
     Timeline timeline;
+    const struct RuleSet *rules; /* of --rules; none without it */
     Graph *graph;                /* once it was read; for the dump when a mistake of ours is met */
     OutputSet outputs;           /* dropped if the command does not commit them */
 } Session;
 
 /* The model as a graph: an ONNX file, or the text of a graph (.sonoc).  NULL: reported. */
 Graph *pipeline_import(Session *s);
+/* The rules of --rules, none without it.  NULL: reported. */
+struct RuleSet *pipeline_rules(Session *s);
 /* Runs the passes on it.  false: reported. */
 bool pipeline_passes(Session *s);
 /* Import, passes, lowering and memory plan; the text of a program (.loops) is read as it is.  NULL: reported. */

@@ -1,0 +1,11 @@
+# cmake -DOUT=FILE.c "-DFILES=a.rules;b.rules" -P embed.cmake: the files' texts as the C array rule_texts of rule.h.
+set(arrays "")
+set(rows "")
+foreach(file ${FILES})
+    get_filename_component(name ${file} NAME_WE)
+    file(READ ${file} hex HEX)
+    string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+    string(APPEND arrays "static const char text_${name}[] = {${bytes}0};\n")
+    string(APPEND rows "    {\"${name}.rules\", text_${name}},\n")
+endforeach()
+file(WRITE ${OUT} "/* made by embed.cmake */\n#include \"rule.h\"\n\n${arrays}\nconst RuleText rule_texts[] = {\n${rows}    {0},\n};\n")
