@@ -139,7 +139,9 @@ static bool affine_behind(Graph *g, const PassOptions *options, Node *n) {
     }
     if (!rewrite_allowed(g, options, n)) return false;
     remark(g, options, REMARK_MATCHED, n, "%s of '%s'", kind_of(&a), conv->name);
-    node_become(g, n, conv_with(g, conv, conv->inputs[0], scaled_weights(g, conv, a.factor), changed_bias(g, conv, &a)));
+    Value *weights = scaled_weights(g, conv, a.factor);
+    Value *bias = changed_bias(g, conv, &a);
+    node_become(g, n, conv_with(g, conv, conv->inputs[0], weights, bias));
     return true;
 }
 
@@ -216,7 +218,9 @@ static Value *conv_of_affine(Graph *g, const Node *conv, const Affine *a) {
         if (a->addend) gain.addend[output_channel(conv, i)] += x * a->addend[c];
         put(t, i, a->factor ? x * a->factor[c] : x);
     }
-    return conv_with(g, conv, a->x, graph_add_constant(g, w->name, t), changed_bias(g, conv, &gain));
+    Value *weights = graph_add_constant(g, w->name, t);
+    Value *bias = changed_bias(g, conv, &gain);
+    return conv_with(g, conv, a->x, weights, bias);
 }
 
 static bool affine_before(Graph *g, const PassOptions *options, Node *n) {

@@ -11,9 +11,9 @@ graph batch_norm_behind(%x: f32[1,1,3,3]) -> (%y) {
 }
 ---
 graph batch_norm_behind(%x: f32[1,1,3,3]) -> (%y) {
-    %b_9 = constant f32[2] {9.0, 9.0}
-    %w_10 = constant f32[2,1,1,1] {2.0, 3.0}
-    %y = Conv(%x, %w_10, %b_9) : f32[1,2,3,3]
+    %w_9 = constant f32[2,1,1,1] {2.0, 3.0}
+    %b_10 = constant f32[2] {9.0, 9.0}
+    %y = Conv(%x, %w_9, %b_10) : f32[1,2,3,3]
 }
 ===
 pass infer,tidy,fuse_conv,dead
@@ -29,9 +29,9 @@ graph scales_on_both_sides(%x: f32[1,2,3,3]) -> (%y) {
 }
 ---
 graph scales_on_both_sides(%x: f32[1,2,3,3]) -> (%y) {
-    %bias_12_14 = constant f32[1] {8.0}
-    %w_10_15 = constant f32[1,2,1,1] {10.0, 21.0}
-    %y = Conv(%x, %w_10_15, %bias_12_14) : f32[1,1,3,3]
+    %w_9_14 = constant f32[1,2,1,1] {10.0, 21.0}
+    %bias_12_15 = constant f32[1] {8.0}
+    %y = Conv(%x, %w_9_14, %bias_12_15) : f32[1,1,3,3]
 }
 ===
 pass infer,tidy,fuse_conv,dead
