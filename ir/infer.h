@@ -18,6 +18,9 @@ bool graph_infer(Graph *g, int64_t fold_limit_bytes);
 /* Infers one node without folding it (used when a pass adds nodes). */
 bool node_infer(Graph *g, Node *n);
 
+/* A graph of the node alone: its constants are shared, its other inputs are the graph's, its outputs too. */
+Graph *graph_of_node(Unit *u, const Node *n);
+
 /* For InferFns.  `k` is an input.  Each false / NULL has been reported unless told otherwise. */
 const Tensor *infer_constant(const Node *n, int k);                       /* NULL, unreported, if not constant */
 bool infer_ints(Infer *f, Node *n, int k, int64_t *out, int *count, int max);   /* constant ints, reported if not */

@@ -13,6 +13,7 @@ typedef struct PassOptions {
     const char *print_after;     /* a pass, or "all", or NULL: the graph is printed to stderr */
     bool verify_each;            /* graph_check after every pass; else after the last */
     bool time_passes;            /* what each took is printed to stderr */
+    bool keep_operators;         /* stop where operators would be taken apart for the lowering */
 } PassOptions;
 
 typedef struct Pass {

@@ -66,6 +66,7 @@ bool pipeline_passes(Session *s) {
     return passes_run(s->graph, &(PassOptions){
         .fold_limit = o->max_fold.value, .only = o->passes, .stop_after = o->stop_after,
         .print_after = o->print_after, .verify_each = o->verify_each, .time_passes = o->time_passes,
+        .keep_operators = o->command == CMD_opt && o->output && path_ends(o->output, ".onnx"),
     });
 }
 
