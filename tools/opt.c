@@ -1,12 +1,31 @@
 /* opt.c - sonoc opt: the graph after the passes, or the loops after lowering, as text; or the graph as an ONNX model. */
 #include "command.h"
 
+#include "../custom_ops/sonoc_op.h"
+#include "custom.h"
 #include "export.h"
 #include "json.h"
 #include "pass.h"
 #include <string.h>
 
-static int print_passes(const Options *o) {
+static void print_registered(Session *s, Json *j) {
+    for (int i = 0; i < registry_passes(&s->unit); i++) {
+        const struct sonoc_pass *p = registry_pass(&s->unit, i);
+        if (!s->options->json) {
+            printf("%-12s %-4s -O%d  %s\n", p->name, pass_class_names[p->promise], p->level, p->summary);
+            continue;
+        }
+        json_begin(j, NULL, '{');
+        json_text(j, "name", p->name);
+        json_text(j, "class", pass_class_names[p->promise]);
+        json_int(j, "level", p->level);
+        json_text(j, "summary", p->summary);
+        json_end(j, '}');
+    }
+}
+
+static int print_passes(Session *s) {
+    const Options *o = s->options;
     Json j = {.out = stdout};
     if (o->json) json_begin(&j, NULL, '[');
     for (const Pass *p = passes; p->name; p++) {
@@ -21,6 +40,7 @@ static int print_passes(const Options *o) {
         json_text(&j, "summary", p->summary);
         json_end(&j, '}');
     }
+    print_registered(s, &j);
     if (o->json) json_end(&j, ']');
     return STATUS_OK;
 }
@@ -63,7 +83,7 @@ static int give_text(Session *s, const Text *text) {
 
 int command_opt(Session *s) {
     const Options *o = s->options;
-    if (o->help_passes) return print_passes(o);
+    if (o->help_passes) return print_passes(s);
     if (o->output && path_ends(o->output, ".onnx")) return write_onnx(s);
     Text text = {.arena = s->unit.arena};
     if (o->loops || path_ends(o->operand, ".loops")) {
