@@ -208,8 +208,7 @@ static void clamp_border(S *s, Deform *d) {
     Value *grid = make_grid(s, d, type), *last = make_last(s, d, type);
     Value *place = two(s, "Add", grid, d->offset);
     Value *counts = make_counts(s, d, place, last, type);
-    Value *beyond[] = {two(s, "Greater", place, last), two(s, "Sub", last, grid), d->offset};
-    d->offset = s->make(s, "Where", beyond, 3, NULL);
+    d->offset = two(s, "Min", d->offset, two(s, "Sub", last, grid));
     d->mask = d->mask ? two(s, "Mul", d->mask, counts) : counts;
 }
 
