@@ -370,6 +370,13 @@ static void print_var(Emit *e, const Expr *x, DType repr) {
         emit(e, "%s", e->var_names[x->var->id]);
 }
 
+/* The arms of ?: must have one type; gcc keeps the const of a load through arithmetic, a cast drops it. */
+static void print_arm(Emit *e, const Expr *x, DType repr) {
+    emit(e, "(%s)(", type_here(e, repr));
+    vector_print(e, x, repr, PREC_ANY);
+    emit(e, ")");
+}
+
 static void print_select(Emit *e, const Expr *x, DType repr, int least) {
     const Expr *cond = x->args[0];
     if (cond->vector) {
@@ -386,9 +393,9 @@ static void print_select(Emit *e, const Expr *x, DType repr, int least) {
     open_if(e, wrap);
     expr_print(e, cond, PREC_OR);
     emit(e, " ? ");
-    vector_print(e, x->args[1], repr, PREC_OR);
+    print_arm(e, x->args[1], repr);
     emit(e, " : ");
-    vector_print(e, x->args[2], repr, PREC_OR);
+    print_arm(e, x->args[2], repr);
     close_if(e, wrap);
 }
 

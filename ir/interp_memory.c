@@ -76,7 +76,8 @@ static inline int64_t lane_index(const Step *s, IndexForm form, int lane) {
     }
 
 LOADS(1)
-LOADS(2) LOADS(4) LOADS(8) STORES(1) STORES(2) STORES(4) STORES(8)
+LOADS(2)
+LOADS(4) LOADS(8) STORES(1) STORES(2) STORES(4) STORES(8)
 
     static int size_log(int size) {
     return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3;

@@ -6,6 +6,7 @@
 #include "custom.h"
 #include "infer.h"
 #include "lower.h"
+#include "exchange.h"
 #include "simplify.h"
 
 #include "../custom_ops/sonoc_op.h"

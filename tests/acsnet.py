@@ -108,10 +108,11 @@ def main():
     forms = options.forms.split(",")
     folder = export(8, WEIGHTS, forms)
     print("largest error against float64 (distance from ONNX Runtime), and time to build and run")
+    wrong = []
     with ThreadPoolExecutor(2) as pool:
-        results = list(pool.map(lambda form: check_form(options.sonoc.resolve(), form, folder), forms))
-    print("\n".join(seen for seen, _ in results))
-    wrong = [message for _, messages in results for message in messages]
+        for seen, messages in pool.map(lambda form: check_form(options.sonoc.resolve(), form, folder), forms):
+            print(seen, flush=True)
+            wrong += messages
     print("\n".join(wrong) or f"{len(forms)} forms, the same bits from {len(READERS)} readers")
     sys.exit(bool(wrong))
 

@@ -6,6 +6,7 @@
 #include "elem.h"
 #include "nest.h"
 #include "ops.h"
+#include "resize.h"
 
 #include <math.h>
 #include <string.h>
@@ -263,31 +264,51 @@ static void set_element(Tensor *t, int64_t i, double x) {
         ((float *)(uintptr_t)t->data)[i] = (float)x;
 }
 
-static void make_tables(Lower *l, const Node *n, Axis *a, DType wide) {
-    Arena *arena = l->unit->arena;
-    bool crop = is(n, "coordinate_transformation_mode", "tf_crop_and_resize"),
-         weighted = !is(n, "mode", "nearest");
-    a->taps = tap_count(n, a);
+typedef struct Tables { Tensor *source, *weight, *outside; } Tables;
+
+static bool is_crop(const Node *n) { return is(n, "coordinate_transformation_mode", "tf_crop_and_resize"); }
+
+static Tables compute_tables(Arena *arena, const Node *n, const Axis *a, DType wide) {
     int64_t count[2] = {a->out, a->taps};
-    Tensor *source = tensor_new(arena, DT_I64, 2, count),
-           *weight = tensor_new(arena, wide, 2, count);
-    Tensor *outside = tensor_new(arena, DT_BOOL, 1, count);
+    Tables t = {tensor_new(arena, DT_I64, 2, count), tensor_new(arena, wide, 2, count),
+                tensor_new(arena, DT_BOOL, 1, count)};
     double *row = NEW_ARRAY(arena, double, a->taps);
     for (int64_t y = 0; y < a->out; y++) {
         double left, x = source_position(n, a, y), ratio = split_position(x, &left);
-        int64_t *from = (int64_t *)(uintptr_t)source->data + y * a->taps;
-        ((uint8_t *)(uintptr_t)outside->data)[y] = crop && (x < 0 || x > (double)(a->in - 1));
-        if (weighted) {
+        int64_t *from = (int64_t *)(uintptr_t)t.source->data + y * a->taps;
+        ((uint8_t *)(uintptr_t)t.outside->data)[y] = is_crop(n) && (x < 0 || x > (double)(a->in - 1));
+        if (!is(n, "mode", "nearest")) {
             fill_weights(n, a, left, ratio, from, row);
-            for (int k = 0; k < a->taps; k++) set_element(weight, y * a->taps + k, row[k]);
+            for (int k = 0; k < a->taps; k++) set_element(t.weight, y * a->taps + k, row[k]);
         } else {
             int64_t at = nearest_source(n, left, ratio);
             *from = at < 0 ? 0 : at >= a->in ? a->in - 1 : at;
         }
     }
-    a->source = lower_constant(l, "source", source);
-    a->weight = weighted ? lower_constant(l, "weight", weight) : NULL;
-    a->outside = crop ? lower_constant(l, "outside", outside) : NULL;
+    return t;
+}
+
+static void make_tables(Lower *l, const Node *n, Axis *a, DType wide) {
+    a->taps = tap_count(n, a);
+    Tables t = compute_tables(l->unit->arena, n, a, wide);
+    a->source = lower_constant(l, "source", t.source);
+    a->weight = is(n, "mode", "nearest") ? NULL : lower_constant(l, "weight", t.weight);
+    a->outside = is_crop(n) ? lower_constant(l, "outside", t.outside) : NULL;
+}
+
+bool resize_two_taps(Graph *g, const Node *n, int axis, const Tensor **source, const Tensor **weight) {
+    int64_t dims[MAX_RANK];
+    Axis axes[MAX_RANK];
+    Infer f = {.unit = g->unit, .graph = g};
+    int rank = n->inputs[X]->rank;
+    for (int d = 0; d < rank; d++) dims[d] = n->inputs[X]->dims[d].size;
+    if (!is(n, "mode", "linear") || is_crop(n) || !read_geometry(&f, n, rank, dims, axes)) return false;
+    axes[axis].taps = tap_count(n, &axes[axis]);
+    if (axes[axis].taps != 2) return false;
+    Tables t = compute_tables(g->unit->arena, n, &axes[axis], lower_wide(n->inputs[X]->dtype));
+    *source = t.source;
+    *weight = t.weight;
+    return true;
 }
 
 static const Expr *boxed_element(Lower *l, const Resize *r, const Expr *const *index,

@@ -162,8 +162,10 @@ static void grid_step(Lower *l, const Nest *nest, const Expr *const *index, cons
         if (t.weight) weight = weight ? ex_mul(l->b, weight, t.weight) : t.weight;
     }
     const Expr *x = lower_load_wide(l, nest->node->inputs[0], at);
-    const Expr *sum = weight ? ex_fma(l->b, x, weight, acc[0]) : x;
-    acc[0] = ex_select(l->b, inside, sum, acc[0]);
+    /* far outside a weight may be NaN: both factors are left out there */
+    x = ex_select(l->b, inside, x, constant(l, x, 0));
+    if (weight) weight = ex_select(l->b, inside, weight, constant(l, x, 0));
+    acc[0] = weight ? ex_fma(l->b, x, weight, acc[0]) : x;
 }
 
 static void plain_finish(Lower *l, const Nest *nest, const Expr *const *index,
