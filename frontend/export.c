@@ -1,8 +1,8 @@
 /* export.c - a graph out as an ONNX model: the graph's messages, their versions, and the bytes.
  *
- * The messages are small: protobuf-c hands them on piece by piece, and the constants' data straight from
- * where it lies.  Names are kept; nothing depends on addresses or time, so the same graph gives the same
- * bytes. */
+ * The messages are small: protobuf-c hands them on piece by piece, and the constants' data straight
+ * from where it lies.  Names are kept; nothing depends on addresses or time, so the same graph
+ * gives the same bytes. */
 #include "writer.h"
 
 #include <string.h>
@@ -16,8 +16,8 @@ static int ir_of_opset(int version) {
 }
 
 static Onnx__TensorShapeProto__Dimension *write_dim(Writer *w, const Dim *d) {
-    Onnx__TensorShapeProto__Dimension *p = NEW_PROTO(w, Onnx__TensorShapeProto__Dimension,
-                                                     ONNX__TENSOR_SHAPE_PROTO__DIMENSION__INIT);
+    Onnx__TensorShapeProto__Dimension *p =
+        NEW_PROTO(w, Onnx__TensorShapeProto__Dimension, ONNX__TENSOR_SHAPE_PROTO__DIMENSION__INIT);
     if (d->size >= 0) {
         p->value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
         p->dim_value = d->size;
@@ -31,7 +31,8 @@ static Onnx__TensorShapeProto__Dimension *write_dim(Writer *w, const Dim *d) {
 static Onnx__TypeProto *write_type(Writer *w, const Value *v) {
     Onnx__TypeProto *type = NEW_PROTO(w, Onnx__TypeProto, ONNX__TYPE_PROTO__INIT);
     type->value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
-    Onnx__TypeProto__Tensor *t = NEW_PROTO(w, Onnx__TypeProto__Tensor, ONNX__TYPE_PROTO__TENSOR__INIT);
+    Onnx__TypeProto__Tensor *t =
+        NEW_PROTO(w, Onnx__TypeProto__Tensor, ONNX__TYPE_PROTO__TENSOR__INIT);
     type->tensor_type = t;
     t->has_elem_type = 1;
     t->elem_type = dtypes[v->dtype].onnx;
@@ -145,7 +146,8 @@ static bool pour_outside(const Writer *w, ExportSink sink) {
     int64_t at = 0;
     for (int i = 0; i < w->outside.n; i++) {
         const OutsideData *d = &w->outside.at[i];
-        if (d->offset > at && !sink.write(sink.context, zeros, (size_t)(d->offset - at))) return false;
+        if (d->offset > at && !sink.write(sink.context, zeros, (size_t)(d->offset - at)))
+            return false;
         if (!sink.write(sink.context, d->data, (size_t)d->bytes)) return false;
         at = d->offset + d->bytes;
     }

@@ -19,9 +19,9 @@ typedef struct ExportOptions {
 #define EXPORT_INSIDE_MAX ((int64_t)2000 << 20)
 int64_t export_data_bytes(const Graph *g);
 
-/* Writes the graph to `model`, the weights to `data` where the options say so.  The operator set is the
- * oldest from 21 on that has every node as it stands.  Operators of other domains that have an expansion
- * become functions of the model.  Constants are written from where they lie, not copied.
+/* Writes the graph to `model`, the weights to `data` where the options say so.  The operator set is
+ * the oldest from 21 on that has every node as it stands.  Operators of other domains that have an
+ * expansion become functions of the model.  Constants are written from where they lie, not copied.
  * False: reported. */
 bool export_model(const Graph *g, const ExportOptions *options, ExportSink model, ExportSink data);
 

@@ -1,8 +1,8 @@
 /* export_function.c - operators that ONNX lacks, as functions of the model.
  *
- * A function is the expansion of one node, made for its shapes and attributes.  Nodes with equal expansions
- * share a function; further ones are told apart by the overload's name, which a schema of before 2024 lacks:
- * it is written as an unknown field. */
+ * A function is the expansion of one node, made for its shapes and attributes.  Nodes with equal
+ * expansions share a function; further ones are told apart by the overload's name, which a schema
+ * of before 2024 lacks: it is written as an unknown field. */
 #include "writer.h"
 
 #include "custom.h"
@@ -79,8 +79,7 @@ static Onnx__FunctionProto *function_of(Writer *w, const Node *n) {
     write_signature(w, n, g, f);
     write_body(w, g, f);
     f->opset_import = NEW_ARRAY(w->unit->arena, Onnx__OperatorSetIdProto *, 1);
-    f->opset_import[0] =
-        NEW_PROTO(w, Onnx__OperatorSetIdProto, ONNX__OPERATOR_SET_ID_PROTO__INIT);
+    f->opset_import[0] = NEW_PROTO(w, Onnx__OperatorSetIdProto, ONNX__OPERATOR_SET_ID_PROTO__INIT);
     f->opset_import[0]->domain = proto_text("");
     f->opset_import[0]->has_version = 1;
     f->n_opset_import = 1;

@@ -1,10 +1,13 @@
-/* export_node.c - nodes, attributes and tensors as messages.  A tensor's data is not copied: the message
- * points to where it lies, but for 4-bit elements, which are two in a byte in a file. */
+/* export_node.c - nodes, attributes and tensors as messages.  A tensor's data is not copied: the
+ * message points to where it lies, but for 4-bit elements, which are two in a byte in a file. */
 #include "writer.h"
 
 #include <string.h>
 
-enum { OUTSIDE_LEAST = 1024, OUTSIDE_ALIGN = 4096 }; /* bytes: as small a tensor stays in the model */
+enum {
+    OUTSIDE_LEAST = 1024,
+    OUTSIDE_ALIGN = 4096
+}; /* bytes: as small a tensor stays in the model */
 
 void *proto_new(Unit *u, const void *init, size_t size) {
     return memcpy(arena_alloc(u->arena, size), init, size);
@@ -53,8 +56,10 @@ static void write_outside(Writer *w, const void *data, int64_t bytes, Onnx__Tens
     p->n_external_data = 3;
     p->external_data = NEW_ARRAY(w->unit->arena, Onnx__StringStringEntryProto *, 3);
     p->external_data[0] = entry(w, "location", w->options->data_location);
-    p->external_data[1] = entry(w, "offset", arena_format(w->unit->arena, "%lld", (long long)offset));
-    p->external_data[2] = entry(w, "length", arena_format(w->unit->arena, "%lld", (long long)bytes));
+    p->external_data[1] =
+        entry(w, "offset", arena_format(w->unit->arena, "%lld", (long long)offset));
+    p->external_data[2] =
+        entry(w, "length", arena_format(w->unit->arena, "%lld", (long long)bytes));
 }
 
 Onnx__TensorProto *write_tensor(Writer *w, const char *name, const Tensor *t) {

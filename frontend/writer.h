@@ -15,8 +15,8 @@ typedef struct OutsideData {
 typedef struct Writer {
     Unit *unit;
     const ExportOptions *options;
-    int version;                        /* of the standard operators: the oldest that has all nodes */
-    VEC(const char *) domains;          /* others that nodes are of, in order of their first use */
+    int version;               /* of the standard operators: the oldest that has all nodes */
+    VEC(const char *) domains; /* others that nodes are of, in order of their first use */
     VEC(OutsideData) outside;
     int64_t outside_bytes;
     VEC(Onnx__FunctionProto *) functions;

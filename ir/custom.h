@@ -7,7 +7,8 @@
 struct sonoc_registry;
 struct sonoc_pass;
 
-/* Has `enter` register what it has.  `from` tells the user where that came from.  False: reported. */
+/* Has `enter` register what it has.  `from` tells the user where that came from.  False: reported.
+ */
 bool registry_enter(Unit *u, void (*enter)(const struct sonoc_registry *r), const char *from);
 
 int registry_ops(const Unit *u);
@@ -22,8 +23,8 @@ bool custom_pass_run(Graph *g, const struct sonoc_pass *pass, AllowFn *allow, co
 
 /* Registered operators that are only other spellings give way to what they are. */
 bool graph_expand_spellings(Graph *g);
-/* The node alone, with registered operators expanded: its inputs are those of the graph, by position.
- * NULL: reported. */
+/* The node alone, with registered operators expanded: its inputs are those of the graph, by
+ * position. NULL: reported. */
 Graph *node_expanded(Unit *u, const Node *n);
 
 /* What a node gives by its operator's reference function: false if it has none. */

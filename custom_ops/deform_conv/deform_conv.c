@@ -1,16 +1,18 @@
-/* deform_conv.c - deformable convolution under the names that frameworks export, as ONNX's DeformConv.
+/* deform_conv.c - deformable convolution under the names that frameworks export, as ONNX's
+ * DeformConv.
  *
- * domain                operator                   inputs                                  taken from
- * mmcv, mmdeploy        MMCVDeformConv2d           x offset weight                         mmcv, DCN v1
- * mmcv, mmdeploy        MMCVModulatedDeformConv2d  x offset mask weight [bias]             mmcv, DCN v2
+ * domain                operator                   inputs                                  taken
+ * from mmcv, mmdeploy        MMCVDeformConv2d           x offset weight mmcv, DCN v1 mmcv, mmdeploy
+ * MMCVModulatedDeformConv2d  x offset mask weight [bias]             mmcv, DCN v2
  * org.openvinotoolkit   DeformableConv2D           x offset weight [mask]                  OpenVINO
- * torchvision           deform_conv2d              x weight offset mask bias, ten numbers  torchvision
- * sonoc                 DeformConv                 x weight offset [bias] [mask]           us: a border rule
+ * torchvision           deform_conv2d              x weight offset mask bias, ten numbers
+ * torchvision sonoc                 DeformConv                 x weight offset [bias] [mask] us: a
+ * border rule
  *
- * border = "clamp" is the rule of the first operator (MXNet, 2017): a sample counts where 0 <= row < H and
- * 0 <= column < W, and beyond the last row or column it is the last one's.  ONNX's rule extends the image by
- * zeros.  The first is had from the second: offsets that lead beyond the last row lead to it, and a mask is
- * zero where a sample does not count.  All expansions are exact. */
+ * border = "clamp" is the rule of the first operator (MXNet, 2017): a sample counts where 0 <= row
+ * < H and 0 <= column < W, and beyond the last row or column it is the last one's.  ONNX's rule
+ * extends the image by zeros.  The first is had from the second: offsets that lead beyond the last
+ * row lead to it, and a mask is zero where a sample does not count.  All expansions are exact. */
 #include "sonoc_op.h"
 
 #include <stdlib.h>
@@ -30,14 +32,15 @@ static const Deform plain = {.stride = {1, 1}, .dilation = {1, 1}, .group = 1, .
 
 static void give_deform(S *s, Node *n, const Deform *d) {
     Value *inputs[] = {d->x, d->weight, d->offset, d->bias, d->mask};
-    s->give(s, n, 0,
-            s->make(s, "DeformConv", inputs, 5,
-                    "strides=[%lld,%lld] pads=[%lld,%lld,%lld,%lld] dilations=[%lld,%lld] group=%lld "
-                    "offset_group=%lld",
-                    (long long)d->stride[0], (long long)d->stride[1], (long long)d->pad[0],
-                    (long long)d->pad[1], (long long)d->pad[2], (long long)d->pad[3],
-                    (long long)d->dilation[0], (long long)d->dilation[1], (long long)d->group,
-                    (long long)d->offset_group));
+    s->give(
+        s, n, 0,
+        s->make(s, "DeformConv", inputs, 5,
+                "strides=[%lld,%lld] pads=[%lld,%lld,%lld,%lld] dilations=[%lld,%lld] group=%lld "
+                "offset_group=%lld",
+                (long long)d->stride[0], (long long)d->stride[1], (long long)d->pad[0],
+                (long long)d->pad[1], (long long)d->pad[2], (long long)d->pad[3],
+                (long long)d->dilation[0], (long long)d->dilation[1], (long long)d->group,
+                (long long)d->offset_group));
 }
 
 /* Padding as rows and columns, the same at both ends. */
@@ -48,14 +51,11 @@ static void set_pads(Deform *d, int64_t rows, int64_t columns) {
 
 /* mmcv: attributes in pairs. */
 
-static const struct sonoc_attr mmcv_attrs[] = {{"stride", SONOC_INTS, NULL},
-                                               {"padding", SONOC_INTS, NULL},
-                                               {"dilation", SONOC_INTS, NULL},
-                                               {"groups", SONOC_INT, "1"},
-                                               {"deform_groups", SONOC_INT, "1"},
-                                               {"bias", SONOC_INT, "0"},
-                                               {"im2col_step", SONOC_INT, "32"},
-                                               {0}};
+static const struct sonoc_attr mmcv_attrs[] = {
+    {"stride", SONOC_INTS, NULL},      {"padding", SONOC_INTS, NULL},
+    {"dilation", SONOC_INTS, NULL},    {"groups", SONOC_INT, "1"},
+    {"deform_groups", SONOC_INT, "1"}, {"bias", SONOC_INT, "0"},
+    {"im2col_step", SONOC_INT, "32"},  {0}};
 
 static Deform mmcv_deform(S *s, const Node *n) {
     Deform d = plain;
@@ -88,7 +88,8 @@ static bool mmcv_modulated_expand(S *s, Node *n) {
     return true;
 }
 
-/* OpenVINO: its border rule is ONNX's where bilinear_interpolation_pad is set, else the clamping one. */
+/* OpenVINO: its border rule is ONNX's where bilinear_interpolation_pad is set, else the clamping
+ * one. */
 
 static const struct sonoc_attr openvino_attrs[] = {{"strides", SONOC_INTS, NULL},
                                                    {"pads_begin", SONOC_INTS, NULL},
@@ -126,7 +127,9 @@ static bool openvino_expand(S *s, Node *n) {
 
 /* torchvision: the numbers are inputs, and constants in any export. */
 
-enum { NUMBERS = 9 }; /* stride, padding, dilation as pairs, groups, offset groups, is the mask used */
+enum {
+    NUMBERS = 9
+}; /* stride, padding, dilation as pairs, groups, offset groups, is the mask used */
 
 static bool read_numbers(S *s, const Node *n, int64_t *numbers) {
     for (int i = 0; i < NUMBERS; i++) {
@@ -147,7 +150,8 @@ static bool read_numbers(S *s, const Node *n, int64_t *numbers) {
 static bool torchvision_expand(S *s, Node *n) {
     int64_t p[NUMBERS];
     if (!read_numbers(s, n, p)) return false;
-    Deform d = {.stride = {p[0], p[1]}, .dilation = {p[4], p[5]}, .group = p[6], .offset_group = p[7]};
+    Deform d = {
+        .stride = {p[0], p[1]}, .dilation = {p[4], p[5]}, .group = p[6], .offset_group = p[7]};
     set_pads(&d, p[2], p[3]);
     d.x = s->input(s, n, 0);
     d.weight = s->input(s, n, 1);
@@ -170,7 +174,8 @@ static Value *make_grid(S *s, const Deform *d, int type) {
         int64_t tap = channel / 2 % taps, axis = channel % 2, k = axis ? tap % kw : tap / kw;
         for (int64_t y = 0; y < rows; y++)
             for (int64_t x = 0; x < columns; x++)
-                *to++ = (float)((axis ? x : y) * d->stride[axis] - d->pad[axis] + k * d->dilation[axis]);
+                *to++ = (float)((axis ? x : y) * d->stride[axis] - d->pad[axis] +
+                                k * d->dilation[axis]);
     }
     Value *v = s->constant(s, SONOC_F32, 4, dims, grid);
     free(grid);
@@ -181,7 +186,8 @@ static Value *make_grid(S *s, const Deform *d, int type) {
 static Value *make_last(S *s, const Deform *d, int type) {
     int64_t channels = s->dim(s, d->offset, 1), dims[] = {1, channels, 1, 1};
     float *last = calloc((size_t)channels + 1, sizeof *last);
-    for (int64_t c = 0; last && c < channels; c++) last[c] = (float)(s->dim(s, d->x, c % 2 ? 3 : 2) - 1);
+    for (int64_t c = 0; last && c < channels; c++)
+        last[c] = (float)(s->dim(s, d->x, c % 2 ? 3 : 2) - 1);
     Value *v = s->constant(s, SONOC_F32, 4, dims, last);
     free(last);
     return type == SONOC_F32 ? v : s->make(s, "Cast", &v, 1, "to=%d", type);
@@ -198,7 +204,8 @@ static Value *make_counts(S *s, const Deform *d, Value *place, Value *last, int 
     Value *inside = two(s, "And", low, high);
     Value *number = s->make(s, "Cast", &inside, 1, "to=%d", type);
     int64_t n = s->dim(s, d->offset, 0), channels = s->dim(s, d->offset, 1);
-    int64_t pairs[] = {n, channels / 2, 2, s->dim(s, d->offset, 2), s->dim(s, d->offset, 3)}, axis = 2;
+    int64_t pairs[] = {n, channels / 2, 2, s->dim(s, d->offset, 2), s->dim(s, d->offset, 3)},
+            axis = 2;
     Value *paired = two(s, "Reshape", number, s->ints(s, pairs, 5));
     return s->make(s, "ReduceMin", (Value *[]){paired, s->ints(s, &axis, 1)}, 2, "keepdims=0");
 }
@@ -241,9 +248,15 @@ static bool own_expand(S *s, Node *n) {
     return true;
 }
 
-#define SPELLING(domain_, name_, least, most, attrs_, expand_) \
-    {.api = SONOC_API, .domain = domain_, .name = name_, .min_inputs = least, .max_inputs = most, \
-     .attrs = attrs_, .expand = expand_, .spelling = true}
+#define SPELLING(domain_, name_, least, most, attrs_, expand_)                                     \
+    {.api = SONOC_API,                                                                             \
+     .domain = domain_,                                                                            \
+     .name = name_,                                                                                \
+     .min_inputs = least,                                                                          \
+     .max_inputs = most,                                                                           \
+     .attrs = attrs_,                                                                              \
+     .expand = expand_,                                                                            \
+     .spelling = true}
 
 static const struct sonoc_op ops[] = {
     SPELLING("mmcv", "MMCVDeformConv2d", 3, 3, mmcv_attrs, mmcv_expand),

@@ -4,7 +4,7 @@
 #include <sonoc_op.h>
 
 typedef const struct sonoc S;
-typedef const struct sonoc_expr *X;
+typedef sonoc_x X;
 
 static bool infer(S *s, struct sonoc_node *n) {
     const struct sonoc_value *a = s->input(s, n, 0), *b = s->input(s, n, 1);
@@ -24,8 +24,8 @@ static void start(S *s, const struct sonoc_node *n, const X *index, X *acc, cons
 static void step(S *s, const struct sonoc_node *n, const X *index, const X *k, X *acc,
                  const void *context) {
     (void)context;
-    X d = s->sub(s, s->load(s, s->input(s, n, 0), (X[]){index[0], k[0]}),
-                 s->load(s, s->input(s, n, 1), (X[]){index[1], k[0]}));
+    X a = s->load(s, s->input(s, n, 0), (X[]){index[0], k[0]});
+    X b = s->load(s, s->input(s, n, 1), (X[]){index[1], k[0]}), d = s->sub(s, a, b);
     acc[0] = s->add(s, acc[0], s->max(s, d, s->neg(s, d)));
 }
 

@@ -1,7 +1,7 @@
 /* soft_threshold.c - example::SoftThreshold(x) {amount}: sign(x) * max(|x| - amount, 0). */
 #include <sonoc_op.h>
 
-typedef const struct sonoc_expr *X;
+typedef sonoc_x X;
 
 static X element(const struct sonoc *s, const struct sonoc_node *n, const X *x) {
     int type = s->type(s, x[0]);
@@ -17,13 +17,20 @@ static void reference(const struct sonoc *s, const struct sonoc_node *n,
     int64_t count = 1;
     for (int d = 0; d < in[0].rank; d++) count *= in[0].dims[d];
     for (int64_t i = 0; i < count; i++)
-        ((float *)out[0].data)[i] = x[i] > amount ? x[i] - amount : x[i] < -amount ? x[i] + amount : 0;
+        ((float *)out[0].data)[i] = x[i] > amount    ? x[i] - amount
+                                    : x[i] < -amount ? x[i] + amount
+                                                     : 0;
 }
 
 static const struct sonoc_attr attrs[] = {{"amount", SONOC_FLOAT, "0.5"}, {0}};
 
-static const struct sonoc_op op = {
-    .api = SONOC_API, .domain = "example", .name = "SoftThreshold", .min_inputs = 1,
-    .max_inputs = 1, .attrs = attrs, .element = element, .reference = reference};
+static const struct sonoc_op op = {.api = SONOC_API,
+                                   .domain = "example",
+                                   .name = "SoftThreshold",
+                                   .min_inputs = 1,
+                                   .max_inputs = 1,
+                                   .attrs = attrs,
+                                   .element = element,
+                                   .reference = reference};
 
 void sonoc_register(const struct sonoc_registry *r) { r->add_op(r, &op); }

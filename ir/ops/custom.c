@@ -1,7 +1,7 @@
 /* custom.c - the registry of operators and passes that are in no table of ours.
  *
- * A registered operator becomes an OpInfo like any other, so the rest of the compiler knows no difference:
- * its shape rule, expansion, formula or loops call what was registered. */
+ * A registered operator becomes an OpInfo like any other, so the rest of the compiler knows no
+ * difference: its shape rule, expansion, formula or loops call what was registered. */
 #include "custom_call.h"
 
 #include <string.h>
@@ -52,7 +52,8 @@ void call_misused(const Call *c, const char *format, ...) {
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    escape(&c->unit->escape, STATUS_REFUSED, "registered '%s' misuses sonoc_op.h: %s", c->who, text);
+    escape(&c->unit->escape, STATUS_REFUSED, "registered '%s' misuses sonoc_op.h: %s", c->who,
+           text);
 }
 
 /* Shape rules. */
@@ -76,7 +77,8 @@ static bool infer_by_expansion(Infer *f, Node *n) {
     for (int k = 0; k < copy->n_outputs; k++) {
         int64_t dims[MAX_RANK];
         const Value *v = copy->outputs[k];
-        if (v && v->rank < 0) return infer_fail(f, n, D_CUSTOM, "the expansion leaves an output out");
+        if (v && v->rank < 0)
+            return infer_fail(f, n, D_CUSTOM, "the expansion leaves an output out");
         if (v) infer_set(f, n, k, v->dtype, value_dims(v, dims), dims);
     }
     return true;
@@ -115,9 +117,10 @@ static const AttrInfo *attrs_of(Unit *u, const struct sonoc_attr *attrs) {
     return list;
 }
 
-_Static_assert((int)SONOC_INT == AT_INT && (int)SONOC_FLOAT == AT_FLOAT && (int)SONOC_STRING == AT_STRING &&
-                   (int)SONOC_TENSOR == AT_TENSOR && (int)SONOC_INTS == AT_INTS &&
-                   (int)SONOC_FLOATS == AT_FLOATS && (int)SONOC_STRINGS == AT_STRINGS,
+_Static_assert((int)SONOC_INT == AT_INT && (int)SONOC_FLOAT == AT_FLOAT &&
+                   (int)SONOC_STRING == AT_STRING && (int)SONOC_TENSOR == AT_TENSOR &&
+                   (int)SONOC_INTS == AT_INTS && (int)SONOC_FLOATS == AT_FLOATS &&
+                   (int)SONOC_STRINGS == AT_STRINGS,
                "the kinds of attributes are numbered as outside");
 
 static OpInfo *info_of(Unit *u, const struct sonoc_op *op) {
@@ -149,7 +152,8 @@ static void add_op(const struct sonoc_registry *r, const struct sonoc_op *op) {
     else if (op_find_in(e->unit, op->domain, op->name))
         refuse(e, op->name, "is registered already");
     else if (ways != 1 || (op->lower && !op->infer))
-        refuse(e, op->name, "needs one of element, expand and lower, and a shape rule with the last");
+        refuse(e, op->name,
+               "needs one of element, expand and lower, and a shape rule with the last");
     else if (op->element && op->max_outputs > 1)
         refuse(e, op->name, "has a formula for one output only");
     else
@@ -214,7 +218,8 @@ static struct sonoc_tensor *tensors_of(Unit *u, const Tensor *const *from, int n
     for (int k = 0; k < n; k++) {
         if (!from[k]) continue;
         void *data = (void *)(uintptr_t)from[k]->data;
-        to[k] = (struct sonoc_tensor){dtypes[from[k]->dtype].onnx, from[k]->rank, from[k]->dims, data};
+        to[k] =
+            (struct sonoc_tensor){dtypes[from[k]->dtype].onnx, from[k]->rank, from[k]->dims, data};
     }
     return to;
 }

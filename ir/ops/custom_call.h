@@ -1,5 +1,5 @@
-/* custom_call.h - the far side of sonoc_op.h: what a call of a registered function works on.  Private to
- * ir/ops/custom*.c. */
+/* custom_call.h - the far side of sonoc_op.h: what a call of a registered function works on.
+ * Private to ir/ops/custom*.c. */
 #ifndef SONOC_CUSTOM_CALL_H
 #define SONOC_CUSTOM_CALL_H
 
@@ -8,8 +8,8 @@
 #include "expand.h"
 
 /* Nodes, values, expressions and local buffers go by our own pointers. */
-#define OPAQUE(to, from, T) \
-    static inline T *to(const struct from *p) { return (T *)(uintptr_t)p; } \
+#define OPAQUE(to, from, T)                                                                        \
+    static inline T *to(const struct from *p) { return (T *)(uintptr_t)p; }                        \
     static inline struct from *from##_of(const T *p) { return (struct from *)(uintptr_t)p; }
 OPAQUE(our_node, sonoc_node, Node)
 OPAQUE(our_value, sonoc_value, Value)

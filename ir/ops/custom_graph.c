@@ -29,7 +29,9 @@ static bool is(S s, const struct sonoc_node *n, const char *domain, const char *
     return !strcmp(our_node(n)->op->name, name) && !strcmp(our_node(n)->op->domain, domain);
 }
 
-static int dtype(S s, const struct sonoc_value *v) { return (void)s, dtypes[our_value(v)->dtype].onnx; }
+static int dtype(S s, const struct sonoc_value *v) {
+    return (void)s, dtypes[our_value(v)->dtype].onnx;
+}
 static int rank(S s, const struct sonoc_value *v) { return (void)s, our_value(v)->rank; }
 
 static int64_t dim(S s, const struct sonoc_value *v, int d) {
@@ -141,12 +143,16 @@ static char *setting_list(const Call *c, char *at, Attr *attr) {
             ints[n++] = setting_int(c, at, &at);
         else
             floats[n++] = setting_float(c, at, &at);
-        if (*at == ',') at++;
-        else if (*at != ']') call_misused(c, "a list ends with ]");
+        if (*at == ',')
+            at++;
+        else if (*at != ']')
+            call_misused(c, "a list ends with ]");
     }
     attr->n = n;
-    if (attr->kind == AT_INTS) attr->u.ints = ints;
-    else attr->u.floats = floats;
+    if (attr->kind == AT_INTS)
+        attr->u.ints = ints;
+    else
+        attr->u.floats = floats;
     return at + (*at == ']');
 }
 
@@ -184,7 +190,8 @@ static void set_attributes(Call *c, Node *n, char *at) {
 /* New nodes and constants. */
 
 static void check_making(const Call *c) {
-    if (!c->expansion && !c->is_pass) call_misused(c, "nodes are made in expansions and passes only");
+    if (!c->expansion && !c->is_pass)
+        call_misused(c, "nodes are made in expansions and passes only");
 }
 
 static const OpInfo *wanted_op(const Call *c, const char *text) {
@@ -205,7 +212,8 @@ static const char *name_of_new(const Call *c, const char *what) {
 static Node *open_node(Call *c, const OpInfo *op, Value *const *inputs, int n) {
     int n_outputs_ = op->min_outputs > 1 ? op->min_outputs : 1;
     Value **outputs = NEW_ARRAY(c->unit->arena, Value *, n_outputs_);
-    for (int k = 0; k < n_outputs_; k++) outputs[k] = graph_add_value(c->graph, name_of_new(c, op->name));
+    for (int k = 0; k < n_outputs_; k++)
+        outputs[k] = graph_add_value(c->graph, name_of_new(c, op->name));
     if (n < op->min_inputs || (op->max_inputs >= 0 && n > op->max_inputs))
         call_misused(c, "%s is given %d inputs", op->name, n);
     Node *node = graph_add_node(c->graph, op, outputs[0]->name, inputs, n, outputs, n_outputs_);
@@ -244,7 +252,8 @@ static struct sonoc_value *add_constant(Call *c, const Tensor *t) {
     return sonoc_value_of(graph_add_constant(c->graph, name_of_new(c, "constant"), t));
 }
 
-static struct sonoc_value *constant(S s, int type, int rank_, const int64_t *dims, const void *from) {
+static struct sonoc_value *constant(S s, int type, int rank_, const int64_t *dims,
+                                    const void *from) {
     Call *c = call_of(s);
     check_making(c);
     check_dims(c, rank_, dims);
@@ -274,7 +283,8 @@ static void give(S s, struct sonoc_node *n, int k, struct sonoc_value *v) {
     Value *wanted = our_node(n)->outputs[k];
     if (wanted->rank < 0)
         value_set_type(c->graph, wanted, our_value(v)->dtype, value_dims(our_value(v), dims), dims);
-    else if (wanted->rank != our_value(v)->rank || !dims_equal(wanted->dims, our_value(v)->dims, wanted->rank))
+    else if (wanted->rank != our_value(v)->rank ||
+             !dims_equal(wanted->dims, our_value(v)->dims, wanted->rank))
         call_misused(c, "output %d has another shape than the shape rule tells", k);
     expansion_give(c->expansion, k, our_value(v));
 }
@@ -307,19 +317,23 @@ static int n_uses(S s, const struct sonoc_value *v) {
 static bool replace(S s, struct sonoc_value *old, struct sonoc_value *by) {
     const Call *c = check_pass(s);
     const Value *from = our_value(old), *to = our_value(by);
-    if (from->dtype != to->dtype || from->rank != to->rank || !dims_equal(from->dims, to->dims, to->rank))
+    if (from->dtype != to->dtype || from->rank != to->rank ||
+        !dims_equal(from->dims, to->dims, to->rank))
         call_misused(c, "'%s' is replaced by a value of another type", from->name);
-    if (c->allow && from->producer && !c->allow(c->graph, from->producer, c->allow_context)) return false;
+    if (c->allow && from->producer && !c->allow(c->graph, from->producer, c->allow_context))
+        return false;
     graph_replace_uses(c->graph, our_value(old), our_value(by));
     graph_count_uses(c->graph);
     return true;
 }
 
 void call_fill_graph(struct sonoc *a) {
-    a->n_inputs = n_inputs, a->n_outputs = n_outputs, a->input = input, a->output = output, a->is = is;
+    a->n_inputs = n_inputs, a->n_outputs = n_outputs, a->input = input, a->output = output,
+    a->is = is;
     a->dtype = dtype, a->rank = rank, a->dim = dim, a->data = data;
     a->has = has, a->get_int = get_int, a->get_float = get_float, a->get_string = get_string;
     a->get_ints = get_ints, a->fail = fail, a->set_type = set_type;
     a->make = make, a->constant = constant, a->scalar = scalar, a->ints = ints, a->give = give;
-    a->n_nodes = n_nodes, a->node = node, a->producer = producer, a->n_uses = n_uses, a->replace = replace;
+    a->n_nodes = n_nodes, a->node = node, a->producer = producer, a->n_uses = n_uses,
+    a->replace = replace;
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 typedef const struct sonoc *S;
-typedef const struct sonoc_expr *X;
+typedef sonoc_x X;
 
 static Builder *builder(S s) {
     const Call *c = call_of(s);
@@ -22,7 +22,9 @@ static DType type_of(S s, int onnx) {
 /* Scalars. */
 
 static X expr_index(S s, int64_t i) { return sonoc_expr_of(ex_index(builder(s), i)); }
-static X number(S s, int t, double x) { return sonoc_expr_of(ex_const(builder(s), type_of(s, t), x)); }
+static X number(S s, int t, double x) {
+    return sonoc_expr_of(ex_const(builder(s), type_of(s, t), x));
+}
 static int type(S s, X x) { return (void)s, dtypes[our_expr(x)->type].onnx; }
 
 static X binary(S s, ScalarOp op, X x, X y) {
@@ -54,7 +56,9 @@ static X select_(S s, X truth, X yes, X no_) {
     return sonoc_expr_of(ex_select(builder(s), our_expr(truth), our_expr(yes), our_expr(no_)));
 }
 
-static X cast(S s, int t, X x) { return sonoc_expr_of(ex_cast(builder(s), type_of(s, t), our_expr(x))); }
+static X cast(S s, int t, X x) {
+    return sonoc_expr_of(ex_cast(builder(s), type_of(s, t), our_expr(x)));
+}
 
 static X math(S s, const char *name, X x) {
     static const struct {
@@ -66,18 +70,19 @@ static X math(S s, const char *name, X x) {
 #undef MATH
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (!strcmp(rows[i].name, name)) return sonoc_expr_of(rows[i].make(builder(s), our_expr(x)));
+        if (!strcmp(rows[i].name, name))
+            return sonoc_expr_of(rows[i].make(builder(s), our_expr(x)));
     call_misused(call_of(s), "there is no function '%s'", name);
 }
 
 /* Elements. */
 
-static X load(S s, const struct sonoc_value *v, const struct sonoc_expr *const *i) {
+static X load(S s, const struct sonoc_value *v, const X *i) {
     builder(s);
     return sonoc_expr_of(lower_load_wide(call_of(s)->lower, our_value(v), (const Expr *const *)i));
 }
 
-static void store(S s, const struct sonoc_value *v, const struct sonoc_expr *const *i, X x) {
+static void store(S s, const struct sonoc_value *v, const X *i, X x) {
     builder(s);
     lower_store(call_of(s)->lower, our_value(v), (const Expr *const *)i, our_expr(x));
 }
@@ -88,11 +93,13 @@ static void each(S s, const struct sonoc_value *v, sonoc_body *body, void *conte
     const Value *value = our_value(v);
     const struct sonoc_expr *at[MAX_RANK];
     static const char *const names[] = {"n", "c", "y", "x"};
-    if (!c->lower || c->lower->b) call_misused(c, "'each' is for the function that lowers, outside of loops");
+    if (!c->lower || c->lower->b)
+        call_misused(c, "'each' is for the function that lowers, outside of loops");
     lower_begin_kernel(c->lower, c->node, NULL);
     for (int d = 0; d < value->rank; d++) {
         LoopKind kind = d == 0 ? LOOP_PARALLEL : LOOP_SERIAL;
-        at[d] = sonoc_expr_of(st_for_n(c->lower->b, kind, d < 4 ? names[d] : "i", value->dims[d].size));
+        at[d] =
+            sonoc_expr_of(st_for_n(c->lower->b, kind, d < 4 ? names[d] : "i", value->dims[d].size));
     }
     body(s, at, context);
     for (int d = 0; d < value->rank; d++) st_end(c->lower->b);
@@ -109,28 +116,28 @@ typedef struct Fold {
 static void fold_start(Lower *l, const Nest *nest, const Expr *const *i, const Expr **acc) {
     (void)l;
     const Fold *f = nest->context;
-    f->fold->start(f->s, sonoc_node_of(nest->node), (const struct sonoc_expr *const *)i,
-                   (const struct sonoc_expr **)acc, f->fold->context);
+    f->fold->start(f->s, sonoc_node_of(nest->node), (const X *)i, (X *)acc, f->fold->context);
 }
 
 static void fold_step(Lower *l, const Nest *nest, const Expr *const *i, const Expr *const *k,
                       const Expr **acc) {
     (void)l;
     const Fold *f = nest->context;
-    f->fold->step(f->s, sonoc_node_of(nest->node), (const struct sonoc_expr *const *)i,
-                  (const struct sonoc_expr *const *)k, (const struct sonoc_expr **)acc, f->fold->context);
+    f->fold->step(f->s, sonoc_node_of(nest->node), (const X *)i, (const X *)k, (X *)acc,
+                  f->fold->context);
 }
 
 static void fold_finish(Lower *l, const Nest *nest, const Expr *const *i, const Expr *const *acc) {
     (void)l;
     const Fold *f = nest->context;
-    f->fold->finish(f->s, sonoc_node_of(nest->node), (const struct sonoc_expr *const *)i,
-                    (const struct sonoc_expr *const *)acc, f->fold->context);
+    f->fold->finish(f->s, sonoc_node_of(nest->node), (const X *)i, (const X *)acc,
+                    f->fold->context);
 }
 
 static void fold(S s, const struct sonoc_value *v, const struct sonoc_fold *of) {
     const Call *c = call_of(s);
-    if (!c->lower || c->lower->b) call_misused(c, "'fold' is for the function that lowers, outside of loops");
+    if (!c->lower || c->lower->b)
+        call_misused(c, "'fold' is for the function that lowers, outside of loops");
     if (of->n_inner < 0 || of->n_inner > NEST_INNER || of->n_acc < 1 || of->n_acc > NEST_ACC)
         call_misused(c, "a fold of %d axes into %d accumulators", of->n_inner, of->n_acc);
     Fold context = {s, of};
@@ -178,7 +185,8 @@ static void add_product(S s, struct sonoc_array *a, X i, X x, X y) {
 
 void call_fill_loop(struct sonoc *a) {
     a->index = expr_index, a->number = number, a->type = type;
-    a->add = add, a->sub = sub, a->mul = mul, a->div = divide, a->rem = rem, a->min = min, a->max = max;
+    a->add = add, a->sub = sub, a->mul = mul, a->div = divide, a->rem = rem, a->min = min,
+    a->max = max;
     a->less = less, a->equal = equal, a->both = both, a->either = either, a->no = no, a->neg = neg;
     a->fma = fma_, a->select = select_, a->cast = cast, a->math = math;
     a->each = each, a->fold = fold, a->load = load, a->store = store;
@@ -197,7 +205,7 @@ static Call call_lower(Lower *l, const Node *n) {
 
 const Expr *custom_elem(Lower *l, const Node *n, const Expr *const *x) {
     Call c = call_lower(l, n);
-    return our_expr(n->op->custom->element(&c.api, sonoc_node_of(n), (const struct sonoc_expr *const *)x));
+    return our_expr(n->op->custom->element(&c.api, sonoc_node_of(n), (const X *)x));
 }
 
 void custom_code(Lower *l, Node *n) {
