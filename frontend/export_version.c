@@ -17,27 +17,32 @@ static const SameRow same_rows[] = {
 #define SAME(op, version, types) {OP_##op, version, types},
 #define NEW_ATTR(op, attribute, version)
 #define NEW_INPUT(op, input, version)
+#define NEW_MEANING(op, attribute, version)
 #include "export_versions.def"
 #undef SAME
 #undef NEW_ATTR
 #undef NEW_INPUT
+#undef NEW_MEANING
 };
 
 typedef struct LateRow {
     OpId op;
     const char *attribute; /* or NULL */
     int input;
+    bool if_set; /* only if the attribute is not 0 */
     int version;
 } LateRow;
 
 static const LateRow late_rows[] = {
 #define SAME(op, version, types)
-#define NEW_ATTR(op, attribute, version) {OP_##op, #attribute, -1, version},
-#define NEW_INPUT(op, input, version) {OP_##op, NULL, input, version},
+#define NEW_ATTR(op, attribute, version) {OP_##op, #attribute, -1, false, version},
+#define NEW_INPUT(op, input, version) {OP_##op, NULL, input, false, version},
+#define NEW_MEANING(op, attribute, version) {OP_##op, #attribute, -1, true, version},
 #include "export_versions.def"
 #undef SAME
 #undef NEW_ATTR
 #undef NEW_INPUT
+#undef NEW_MEANING
 };
 
 static unsigned types_of(const Node *n) {
@@ -57,14 +62,18 @@ static int version_of_form(const Node *n) {
     return is_conv_of_bf16 ? 22 : n->op->since;
 }
 
+static bool is_late(const Node *n, const LateRow *row) {
+    if (!row->attribute) return node_has_input(n, row->input);
+    return node_has(n, row->attribute) && (!row->if_set || node_int(n, row->attribute));
+}
+
 int version_of_node(const Node *n) {
     if (*n->op->domain) return OLDEST;
     int version = version_of_form(n);
     for (size_t i = 0; i < sizeof late_rows / sizeof *late_rows; i++) {
         const LateRow *row = &late_rows[i];
         if (row->op != n->op->id || row->version <= version) continue;
-        if (row->attribute ? node_has(n, row->attribute) : node_has_input(n, row->input))
-            version = row->version;
+        if (is_late(n, row)) version = row->version;
     }
     return version < OLDEST ? OLDEST : version;
 }

@@ -240,6 +240,8 @@ Graph *graph_of_node(Unit *u, const Node *n) {
         graph_set_output(g, outputs[k]);
     }
     Node *copy = graph_add_node(g, n->op, n->name, inputs, n->n_inputs, outputs, n->n_outputs);
+    copy->position = n->position;
+    copy->scope = n->scope;
     for (int i = 0; i < n->n_attrs; i++)
         *node_set_attr(g, copy, n->attrs[i].name, n->attrs[i].kind) = n->attrs[i];
     return g;

@@ -132,13 +132,14 @@ def main():
     parser.add_argument("--sonoc", required=True, type=Path)
     parser.add_argument("--all", action="store_true", help="all node cases")
     parser.add_argument("--only", default="", help="models whose name has this in it")
+    parser.add_argument("--models", default=ROOT / "examples/acsnet", type=Path, help="a folder of ACSNets")
     parser.add_argument("--verbose", action="store_true", help="tell what is refused")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     cases = [c for c in collect_testcases(None) if options.only in c.name]
     cases = cases if options.all or options.only else cases[::SAMPLE]
     models = [(c.name, check_case, c) for c in cases]
-    models += [(p.name, check_acsnet, p) for p in sorted((ROOT / "examples/acsnet").glob("*.onnx")) if options.only in p.name]
+    models += [(p.name, check_acsnet, p) for p in sorted(options.models.glob("*.onnx")) if options.only in p.name]
     counts = {"passed": 0, "refused": 0, "wrong": 0, "not run": 0}
     for name, check, what in models:
         with tempfile.TemporaryDirectory() as folder:
