@@ -39,6 +39,7 @@ def check_after(folder):
         for cc in ("gcc -O0", "clang-19 -O2"):
             said = run(folder, f"prefix/bin/sonoc verify {model}.sonoc --plugin {plugin}.so --backend=c --cc='{cc}'")
             assert "the same bits" in said, said
+    run(folder, "echo '#include <sonoc_op.h>' | c++ -std=c++17 -Wall -Wextra -Wpedantic -Werror -I prefix/include -xc++ -fsyntax-only -")
     run(folder, "cc -std=c11 -Wall -Wextra -Werror -c soft.c && ! nm -u soft.o | grep -v mem")
     optimised = run(folder, "prefix/bin/sonoc opt root.sonoc --plugin root_of_square.so --passes=infer,root_of_square,dead")
     assert "Abs" in optimised and "Sqrt" not in optimised, optimised
