@@ -20,6 +20,7 @@ typedef VEC(const char *) Lines;
 
 struct Diags {
     Lines lines;
+    const char *first;       /* error */
     int n_errors;
     int status;
 };
@@ -62,7 +63,7 @@ bool diag_va(Unit *u, Place place, DiagCode code, va_list args) {
     va_end(again);
     text_add_bytes(&line, text, (size_t)n);
     vec_push(u->arena, &diags->lines, printable(line.at));
-    diags->n_errors++;
+    if (!diags->n_errors++) diags->first = line.at;
     if (row->status > diags->status) diags->status = row->status;
     return false;
 }
@@ -100,3 +101,5 @@ void diag_print(const Unit *u, FILE *out) {
     for (int i = 0; u->diags && i < u->diags->lines.n; i++)
         fprintf(out, "%s\n", u->diags->lines.at[i]);
 }
+
+const char *diag_first(const Unit *u) { return u->diags ? u->diags->first : NULL; }

@@ -109,9 +109,17 @@ Place node_place_attr(const Node *n, const char *attribute);
  * Returns NULL, or what is wrong, in the unit's arena. */
 const char *graph_check(const Graph *g);
 
+/* A copy in another unit: nodes in the same places, values with the same ids; constants are shared, so that it must
+ * not outlive g. */
+Graph *graph_copy(Unit *u, const Graph *g);
+/* A copy of the nodes that are marked: what they take from others are inputs, what others take from them, or was an
+ * output, are outputs.  NULL: the type of such an input is not known, or nothing is left. */
+Graph *graph_extract(Unit *u, const Graph *g, const bool *keep);
+
 /* Text form; graph_parse(graph_print(g)) gives an equal graph.  The grammar heads graph_text.c.
  * Large constants print by hash; parsing then needs `constants` (Map hash -> Tensor *), or NULL: zeros. */
 void graph_print(const Graph *g, Text *out);
+void graph_print_whole(const Graph *g, Text *out);               /* with the elements of all constants */
 Graph *graph_parse(Unit *u, const char *text, const Map *constants);   /* NULL: reported in the unit */
 
 #endif

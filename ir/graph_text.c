@@ -138,12 +138,12 @@ static void add_element(Text *out, const Tensor *t, int64_t i) {
     }
 }
 
-static void add_data(Text *out, const Tensor *t) {
+static void add_data(Text *out, const Tensor *t, int64_t most) {
     Dim dims[MAX_RANK];
     for (int d = 0; d < t->rank; d++) dims[d] = (Dim){t->dims[d], NULL};
     text_add(out, "constant ");
     add_type(out, t->dtype, t->rank, dims);
-    if (t->count > INLINE_ELEMENTS) {
+    if (t->count > most) {
         text_add(out, " hash 0x%016" PRIx64, tensor_hash(t));
         return;
     }
@@ -161,7 +161,7 @@ static void add_float_attr(Text *out, float f) {
     add_float(out, f, false, bits, text_quiet_nan(DT_F32));
 }
 
-static void print_graph(const Graph *g, Text *out, int depth);
+static void print_graph(const Graph *g, Text *out, int depth, int64_t most);
 
 static void add_list_item(Text *out, const Attr *attr, int i) {
     if (i) text_add(out, ", ");
@@ -170,7 +170,7 @@ static void add_list_item(Text *out, const Attr *attr, int i) {
     if (attr->kind == AT_STRINGS) add_string(out, attr->u.strings[i]);
 }
 
-static void add_attr(Text *out, const Attr *attr, int depth) {
+static void add_attr(Text *out, const Attr *attr, int depth, int64_t most) {
     add_name(out, attr->name);
     text_add(out, " = ");
     switch (attr->kind) {
@@ -178,8 +178,8 @@ static void add_attr(Text *out, const Attr *attr, int depth) {
     case AT_INT: text_add(out, "%" PRId64, attr->u.i); return;
     case AT_FLOAT: add_float_attr(out, attr->u.f); return;
     case AT_STRING: add_string(out, attr->u.s); return;
-    case AT_TENSOR: add_data(out, attr->u.tensor); return;
-    case AT_GRAPH: print_graph(attr->u.graph, out, depth + 1); return;
+    case AT_TENSOR: add_data(out, attr->u.tensor, most); return;
+    case AT_GRAPH: print_graph(attr->u.graph, out, depth + 1, most); return;
     case AT_INTS:
     case AT_FLOATS:
     case AT_STRINGS:
@@ -209,7 +209,7 @@ static void add_node_types(Text *out, const Node *n) {
     }
 }
 
-static void print_node(const Node *n, Text *out, int depth) {
+static void print_node(const Node *n, Text *out, int depth, int64_t most) {
     add_values(out, n->outputs, n->n_outputs);
     text_add(out, " = ");
     if (*n->op->domain) {
@@ -222,7 +222,7 @@ static void print_node(const Node *n, Text *out, int depth) {
     text_add(out, ")");
     for (int i = 0; i < n->n_attrs; i++) {
         text_add(out, i ? ", " : " {");
-        add_attr(out, &n->attrs[i], depth);
+        add_attr(out, &n->attrs[i], depth, most);
     }
     if (n->n_attrs) text_add(out, "}");
     add_node_types(out, n);
@@ -265,7 +265,7 @@ static void print_head(const Graph *g, Text *out) {
     text_add(out, ") {\n");
 }
 
-static void print_graph(const Graph *g, Text *out, int depth) {
+static void print_graph(const Graph *g, Text *out, int depth, int64_t most) {
     bool *used = NEW_ARRAY(g->unit->arena, bool, g->values.n);
     int indent = INDENT * (depth + 1);
     mark_used(g, g, used);
@@ -276,18 +276,23 @@ static void print_graph(const Graph *g, Text *out, int depth) {
         text_add(out, "%*s", indent, "");
         add_value(out, v);
         text_add(out, " = ");
-        add_data(out, v->constant);
+        add_data(out, v->constant, most);
         text_add(out, "\n");
     }
     for (int i = 0; i < g->nodes.n; i++) {
         text_add(out, "%*s", indent, "");
-        print_node(g->nodes.at[i], out, depth);
+        print_node(g->nodes.at[i], out, depth, most);
         text_add(out, "\n");
     }
     text_add(out, "%*s}", INDENT * depth, "");
 }
 
 void graph_print(const Graph *g, Text *out) {
-    print_graph(g, out, 0);
+    print_graph(g, out, 0, INLINE_ELEMENTS);
+    text_add(out, "\n");
+}
+
+void graph_print_whole(const Graph *g, Text *out) {
+    print_graph(g, out, 0, INT64_MAX);
     text_add(out, "\n");
 }

@@ -71,6 +71,7 @@ typedef struct LowerOptions {
     const Target *target;
     const char *name;
     bool plain;              /* the definition: no layouts, no fusion, no tiles */
+    bool compose;            /* ELEM and MOVE nodes are all composed: for a few elements of a large value */
 } LowerOptions;
 Program *lower_graph(Graph *g, const LowerOptions *options);
 

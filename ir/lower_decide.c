@@ -84,6 +84,7 @@ static void count_readers(Lower *l) {
 
 static bool must_store(Lower *l, const Node *n, const Value *v) {
     const ValuePlan *p = value_plan(l, v);
+    if (l->plan->options->compose) return is_root_kind(n) || v->is_output || p->wanted;
     if (l->plan->options->plain || is_root_kind(n) || v->is_output || p->wanted) return true;
     if (n->op->id == OP_Concat && value_count(v) >= PIECES) return true;
     int64_t count = value_count(v), readings = count ? (p->elements_read + count - 1) / count : 1;

@@ -1,9 +1,8 @@
 /* exchange.c - Conv after a linear Resize becomes UpsampleConv, where that saves multiply-adds.
  *
  * REAL: products are taken before the interpolation, not after. */
-#include "exchange.h"
+#include "pass.h"
 
-#include "infer.h"
 #include "ops/resize.h"
 
 #include <string.h>
@@ -33,11 +32,13 @@ static Node *upsampling_before(const Node *n) {
     return keeps && value_count(v) >= LEAST_GAIN * value_count(x) ? r : NULL;
 }
 
-static bool exchange(Graph *g, Node *n) {
+static void exchange(Graph *g, const PassOptions *options, Node *n) {
     Node *r = is_simple_conv(n) ? upsampling_before(n) : NULL;
     const Tensor *source[2], *weight[2];
     if (!r || !resize_two_taps(g, r, 2, &source[0], &weight[0]) || !resize_two_taps(g, r, 3, &source[1], &weight[1]))
-        return false;
+        return;
+    if (!rewrite_allowed(g, options, n)) return;
+    remark(g, options, REMARK_MATCHED, n, "the products are taken before the upsampling by '%s'", r->name);
     Value *inputs[7] = {r->inputs[0], n->inputs[1], node_has_input(n, 2) ? n->inputs[2] : NULL};
     for (int a = 0; a < 2; a++) {
         inputs[3 + 2 * a] = graph_add_constant(g, a ? "source_x" : "source_y", source[a]);
@@ -52,13 +53,11 @@ static bool exchange(Graph *g, Node *n) {
     if (!pads) pads = none;
     n->n_attrs = 0;
     node_set_ints(g, n, "pads", pads, 4);
-    return true;
 }
 
 bool pass_exchange(Graph *g, const PassOptions *options) {
-    (void)options;
     graph_count_uses(g);
-    for (int i = 0; i < g->nodes.n; i++) exchange(g, g->nodes.at[i]);
+    for (int i = 0; i < g->nodes.n; i++) exchange(g, options, g->nodes.at[i]);
     graph_sweep(g);
     return true;
 }

@@ -9,6 +9,8 @@ case that is wrong, or too few that pass, is a failure. Prints a table, an opera
 
 import argparse
 import collections
+import os
+import signal
 import subprocess
 import sys
 import warnings
@@ -21,6 +23,7 @@ from onnx.backend.test.case.node import collect_testcases
 
 MINIMUM = 450  # cases that pass at least
 WORKERS = 2
+SECONDS = 60  # for a case through one reader
 ULP_OF_NARROW = 2  # allowed for 16-bit floats beside the case's tolerance, as ONNX's runner does for bfloat16
 ROOT = Path(__file__).parent.parent
 
@@ -71,11 +74,17 @@ def is_narrow(case):
 def run_sonoc(sonoc, folder, *options):
     """Compare a case's outputs; return the exit status and what was said."""
     command = [sonoc, "verify", folder / "model.onnx", "--inputs", folder, *options]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    except subprocess.TimeoutExpired:
-        return -1, "a minute was not enough"
-    return done.returncode, (done.stdout if done.returncode == 1 else done.stderr).strip()
+    # A session of its own, so that a C compiler that sonoc started ends with it.
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          start_new_session=True) as process:
+        try:
+            printed, said = process.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            return -1, f"{SECONDS} s were not enough"
+    return process.returncode, (printed if process.returncode == 1 else said).strip()
+
 
 
 def shorten(text, folder):

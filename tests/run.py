@@ -4,7 +4,8 @@
 
     pass PASSES             the graph that follows, after these passes (a,b,c; `all`, `none`), is the graph after
                             `---`, letter by letter; `unchanged`: it prints as it was given. What is printed
-                            prints the same when it is read again. --bless rewrites what is expected.
+                            prints the same when it is read again. --bless rewrites what is expected. Comments
+                            `# missed: ...` tell what the remarks must say of what nearly matched.
     diag STATUS             the graph is refused with this exit status, and says, in this order and nothing else,
                             what the comments `# error: ...` in it tell; behind an `# in OPTIONS` those are given.
     num [ulp=N] [atol=X]    the graph, run on inputs, gives what the Python after `---` computes from them in
@@ -56,12 +57,16 @@ def run_pass(sonoc, folder, words, given, expected):
     """Compare a graph after passes with the expected one; return the case as it would be right."""
     options = {"all": [], "none": ["--passes="]}.get(words[1], [f"--passes={words[1]}"])
     (folder / "case.sonoc").write_text(given)
-    printed, _ = run(sonoc, folder, "opt", "case.sonoc", "--verify-each", "--quiet", *options)
+    printed, said = run(sonoc, folder, "opt", "case.sonoc", "--verify-each", "--quiet", "--remarks", *options)
     (folder / "again.sonoc").write_text(printed)
     again, _ = run(sonoc, folder, "opt", "again.sonoc", "--passes=", "--quiet")
     if again != printed:
         raise Failure(f"read again, it prints differently:\n{printed}becomes\n{again}")
     want = given if expected.strip() == "unchanged" else expected
+    missed = [line for line in said.splitlines() if ": missed: " in line]
+    untold = [want for want in re.findall(r"# missed: (.*)", given) if not any(want in line for line in missed)]
+    if untold:
+        raise Failure(f"not told: {untold[0]}; told: {missed}")
     right = f"{' '.join(words)}\n{given}---\n{'unchanged' + chr(10) if printed == given else printed}"
     return right, None if printed == want else f"printed:\n{printed}expected:\n{want}"
 

@@ -49,7 +49,7 @@ static bool check_output(Session *s) {
 static bool write_files(Session *s, const Paths *paths, const EmitResult *result) {
     Unit *u = &s->unit;
     OutputSet *set = &s->outputs;
-    progress_stage(s->progress, "writing");
+    session_stage(s, "writing");
     return output_add(u, set, paths->source, result->source.at, result->source.n) &&
            output_add(u, set, paths->header, result->header.at, result->header.n) &&
            (!result->weights.n || output_add(u, set, paths->weights, result->weights.at, result->weights.n)) &&
@@ -60,7 +60,7 @@ static void print_report(Session *s, const Program *p, const Paths *paths, const
     bool as_json = s->options->json;
     Text text = {.arena = s->unit.arena};
     program_report(p, as_json, &text);
-    progress_stage(s->progress, NULL);
+    session_stage(s, NULL);
     fwrite(text.at, 1, text.n, stdout);
     if (as_json) return;
     printf("files           %s (%zu bytes), %s", paths->source, result->source.n, paths->header);
@@ -81,7 +81,7 @@ int command_compile(Session *s) {
         .weights_name = file_name(paths.weights), .weights = form, .caller_arena = !strcmp(o->arena, "caller"),
     };
     EmitResult result = {0};
-    progress_stage(s->progress, "printing C");
+    session_stage(s, "printing C");
     emit_c(p, &options, &result);
     if (!write_files(s, &paths, &result)) return diag_status(&s->unit);
     if (o->report || o->json) print_report(s, p, &paths, &result);

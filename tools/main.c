@@ -54,6 +54,7 @@ static int run_session(Session *s) {
         progress_end(s->progress);
     }
     output_drop(&s->outputs);
+    if (!timeline_tell(&s->timeline, s->options) && !status) status = STATUS_REFUSED;
     if (!s->options->quiet || diag_count(&s->unit)) diag_print(&s->unit, stderr);
     if (status == STATUS_OK || status == STATUS_DIFFERS) {
         int reported = diag_status(&s->unit);
@@ -71,6 +72,7 @@ static int run_command(const Options *options) {
     }
     s->options = options;
     s->progress = progress_start(options->quiet);
+    s->timeline.arena = s->unit.arena;
     int status = run_session(s);
     unit_end(&s->unit);
     free(s);

@@ -31,8 +31,8 @@ static const char backend_names[] =
 #define IN(command) (1u << CMD_##command)
 #define TOP (1u << CMD_COUNT)
 #define RUNS (IN(run) | IN(verify))
-#define MODEL (IN(compile) | IN(show) | IN(opt) | RUNS)
-#define ALL (TOP | MODEL | IN(ops))
+#define MODEL (IN(compile) | IN(show) | IN(opt) | IN(bisect) | IN(reduce) | RUNS)
+#define ALL (TOP | MODEL | IN(ops) | IN(passes))
 
 const OptionInfo option_infos[] = {
 #define OPTION(field, name, letter, kind, argument, standard, commands, help)                      \
@@ -88,6 +88,9 @@ static bool option_set(Arena *a, const OptionInfo *o, const char *text, bool giv
     void *place = (char *)to + o->place;
     switch (o->kind) {
     case OPTION_FLAG: *(bool *)place = true; return true;
+    case OPTION_MAYBE:
+        *(const char **)place = text ? text : arena_copy(a, o->argument, strcspn(o->argument, "|"));
+        return !text || is_choice(o->argument, text);
     case OPTION_TEXT:
         *(const char **)place = text;
         return !strchr(o->argument, '|') || is_choice(o->argument, text);
@@ -106,7 +109,7 @@ static bool option_set(Arena *a, const OptionInfo *o, const char *text, bool giv
     return false;
 }
 
-enum { MAX_OPTIONS = 64, LETTER_BASE = 256 };
+enum { MAX_OPTIONS = 128, LETTER_BASE = 256 };
 
 /* What getopt_long wants, for the options of one command; val is LETTER_BASE + the row. */
 typedef struct Spelling {
@@ -124,7 +127,7 @@ static void spell(int command, Spelling *s) {
     for (int i = 0; i < option_count; i++) {
         const OptionInfo *o = &option_infos[i];
         if (!(o->commands >> command & 1)) continue;
-        int has = o->kind == OPTION_FLAG ? no_argument : required_argument;
+        int has = o->kind == OPTION_FLAG ? no_argument : o->kind == OPTION_MAYBE ? optional_argument : required_argument;
         *next++ = (struct option){o->name, has, NULL, LETTER_BASE + i};
         if (!o->letter) continue;
         *letter++ = o->letter;
@@ -182,6 +185,18 @@ static int parse_help(int argc, char **argv, Options *to) {
     return STATUS_OK;
 }
 
+/* The model, and of some commands the words of another command behind it. */
+static int parse_operands(int argc, char **argv, Options *to) {
+    const char *operand = command_infos[to->command].operand;
+    int wanted = operand != NULL;
+    bool takes_words = operand && strstr(operand, "COMMAND");
+    if (argc - optind < wanted) return usage(to->command, "%s is missing", operand);
+    to->operand = wanted ? argv[optind] : NULL;
+    if (takes_words) to->words = argv + optind + 1;
+    else if (argc - optind > wanted) return usage(to->command, "one too many: %s", argv[optind + wanted]);
+    return STATUS_OK;
+}
+
 int options_parse(Arena *a, int argc, char **argv, Options *to) {
     *to = (Options){.command = CMD_COUNT};
     set_defaults(a, to);
@@ -194,10 +209,5 @@ int options_parse(Arena *a, int argc, char **argv, Options *to) {
     if (to->command == CMD_COUNT) return usage(CMD_COUNT, "no such command: %s", argv[0]);
     status = parse_part(a, to->command, argc, argv, to);
     if (status || to->help) return status;
-    int wanted = command_infos[to->command].operand && !to->help_passes;
-    if (argc - optind < wanted)
-        return usage(to->command, "%s is missing", command_infos[to->command].operand);
-    if (argc - optind > wanted) return usage(to->command, "one too many: %s", argv[optind + wanted]);
-    to->operand = wanted ? argv[optind] : NULL;
-    return STATUS_OK;
+    return parse_operands(argc, argv, to);
 }

@@ -19,7 +19,7 @@ typedef struct CommandInfo {
 
 extern const CommandInfo command_infos[CMD_COUNT];
 
-typedef enum OptionKind { OPTION_FLAG, OPTION_TEXT, OPTION_INT, OPTION_REAL, OPTION_LIST } OptionKind;
+typedef enum OptionKind { OPTION_FLAG, OPTION_TEXT, OPTION_MAYBE, OPTION_INT, OPTION_REAL, OPTION_LIST } OptionKind;
 
 typedef VEC(const char *) TextList;
 typedef struct GivenInt { bool given; int64_t value; } GivenInt;      /* given on the command line, not a default */
@@ -27,6 +27,7 @@ typedef struct GivenReal { bool given; double value; } GivenReal;
 
 #define OPTION_TYPE_FLAG bool
 #define OPTION_TYPE_TEXT const char *
+#define OPTION_TYPE_MAYBE const char *
 #define OPTION_TYPE_INT GivenInt
 #define OPTION_TYPE_REAL GivenReal
 #define OPTION_TYPE_LIST TextList
@@ -35,6 +36,7 @@ typedef struct GivenReal { bool given; double value; } GivenReal;
 typedef struct Options {
     int command;                  /* a CommandId; CMD_COUNT: none */
     const char *operand;          /* the model, or the command that help is asked for */
+    char **words;                 /* of a command behind the model, ends with NULL; NULL: of another kind */
 #define OPTION(field, name, letter, kind, argument, standard, commands, help) OPTION_TYPE_##kind field;
 #include "options.def"
 #undef OPTION
@@ -44,7 +46,7 @@ typedef struct OptionInfo {
     const char *name;
     char letter;                  /* 0: none */
     OptionKind kind;
-    const char *argument;         /* NULL: a flag */
+    const char *argument;         /* NULL: a flag; of MAYBE a choice, the first when it is left out */
     const char *standard;         /* the default, or NULL */
     unsigned commands;            /* bit CommandId; bit CMD_COUNT: before any command */
     const char *help;

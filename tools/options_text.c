@@ -17,10 +17,10 @@ static void print_synopsis(int command, FILE *out) {
 static void print_option(const OptionInfo *o, FILE *out) {
     char spelling[128];
     const char *equals = o->argument ? "=" : "", *argument = o->argument ? o->argument : "";
-    if (o->letter)
-        snprintf(spelling, sizeof spelling, "-%c, --%s%s%s", o->letter, o->name, equals, argument);
-    else
-        snprintf(spelling, sizeof spelling, "    --%s%s%s", o->name, equals, argument);
+    const char *open = o->kind == OPTION_MAYBE ? "[" : "", *close = *open ? "]" : "";
+    char letter[8] = "    ";
+    if (o->letter) snprintf(letter, sizeof letter, "-%c, ", o->letter);
+    snprintf(spelling, sizeof spelling, "%s--%s%s%s%s%s", letter, o->name, open, equals, argument, close);
     bool fits = strlen(spelling) < 28;
     fprintf(out, fits ? "  %-28s" : "  %s\n%30s", spelling, "");
     fputs(o->help, out);
@@ -67,9 +67,9 @@ static void man_option(const OptionInfo *o, FILE *out) {
     man_text(o->name, out);
     fputs("\\fR", out);
     if (o->argument) {
-        fputs("=\\fI", out);
+        fputs(o->kind == OPTION_MAYBE ? "[=\\fI" : "=\\fI", out);
         man_text(o->argument, out);
-        fputs("\\fR", out);
+        fputs(o->kind == OPTION_MAYBE ? "\\fR]" : "\\fR", out);
     }
     fputc('\n', out);
     man_text(o->help, out);
@@ -154,7 +154,7 @@ static void quoted(const char *text, FILE *out) {
 }
 
 static void zsh_option(const OptionInfo *o, FILE *out) {
-    fprintf(out, "        '--%s%s[", o->name, o->argument ? "=" : "");
+    fprintf(out, "        '--%s%s[", o->name, o->argument ? o->kind == OPTION_MAYBE ? "=-" : "=" : "");
     for (const char *c = o->help; *c; c++) {
         if (strchr("[]:", *c)) fputc('\\', out);
         quoted((char[]){*c, 0}, out);
@@ -196,7 +196,7 @@ static void fish_option(const OptionInfo *o, int command, FILE *out) {
         fprintf(out, "__fish_seen_subcommand_from %s", command_infos[command].name);
     fprintf(out, "' -l %s", o->name);
     if (o->letter) fprintf(out, " -s %c", o->letter);
-    if (o->argument) fputs(" -r", out);
+    if (o->argument && o->kind != OPTION_MAYBE) fputs(" -r", out);
     if (o->argument && strchr(o->argument, '|')) {
         fputs(" -f -a '", out);
         for (const char *c = o->argument; *c; c++) fputc(*c == '|' ? ' ' : *c, out);

@@ -3,7 +3,6 @@
 
 #include "import.h"
 #include "lower.h"
-#include "pass.h"
 #include "tensor_set.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -55,19 +54,9 @@ Graph *pipeline_import(Session *s) {
     ImportOptions options;
     const char *path = s->options->operand;
     if (!import_options(s, &options)) return NULL;
-    progress_stage(s->progress, "reading");
+    session_stage(s, "reading");
     s->graph = path_ends(path, ".sonoc") ? import_text(s, path) : import_file(&s->unit, path, &options);
     return s->graph;
-}
-
-bool pipeline_passes(Session *s) {
-    const Options *o = s->options;
-    progress_stage(s->progress, "running passes");
-    return passes_run(s->graph, &(PassOptions){
-        .fold_limit = o->max_fold.value, .only = o->passes, .stop_after = o->stop_after,
-        .print_after = o->print_after, .verify_each = o->verify_each, .time_passes = o->time_passes,
-        .keep_operators = o->command == CMD_opt && o->output && path_ends(o->output, ".onnx"),
-    });
 }
 
 /* A kernel that breaks the rules of loop IR is a mistake of whoever built it. */
@@ -96,12 +85,13 @@ Program *pipeline_program(Session *s, bool plain) {
         return text ? program_parse(&s->unit, text) : NULL;
     }
     if (!s->graph && (!pipeline_import(s) || !pipeline_passes(s))) return NULL;
-    progress_stage(s->progress, "lowering");
+    session_stage(s, "lowering");
     Program *p = lower_graph(s->graph, &(LowerOptions){
         .target = o->target ? target_find(o->target) : &targets[0],
         .name = path_stem(s->unit.arena, o->operand), .plain = plain,
     });
     if (!p) return NULL;
+    session_stage(s, "planning memory");
     program_plan(p);
     if (is_debug(o)) check_kernels(p);
     return p;

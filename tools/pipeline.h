@@ -8,12 +8,14 @@
 #include "options.h"
 #include "output.h"
 #include "progress.h"
+#include "timeline.h"
 
 /* What a command works in. */
 typedef struct Session {
     Unit unit;
     const Options *options;
     Progress *progress;
+    Timeline timeline;
     Graph *graph;                /* once it was read; for the dump when a mistake of ours is met */
     OutputSet outputs;           /* dropped if the command does not commit them */
 } Session;
@@ -24,6 +26,9 @@ Graph *pipeline_import(Session *s);
 bool pipeline_passes(Session *s);
 /* Import, passes, lowering and memory plan; the text of a program (.loops) is read as it is.  NULL: reported. */
 Program *pipeline_program(Session *s, bool plain);
+
+/* The name of what is being done from now on, for the terminal and the timeline; NULL: nothing. */
+void session_stage(Session *s, const char *what);
 
 bool path_ends(const char *path, const char *end);
 /* The file's name without folder and ending. */

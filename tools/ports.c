@@ -2,36 +2,9 @@
 #include "ports.h"
 
 #include "backend.h"
+#include "graph_run.h"
 #include <inttypes.h>
 #include <string.h>
-
-/* splitmix64: the same numbers on every machine. */
-static uint64_t random_next(uint64_t *state) {
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
-/* Floats in -1..1, in steps that half floats have; integers and bools 0 or 1, that are good indices most often. */
-static void random_element(DType dtype, uint64_t *state, char *to) {
-    uint64_t bits = random_next(state);
-    double real = (double)(int64_t)(bits >> 53) / 1024 - 1;
-    float single = dtype == DT_F32 ? (float)((double)(bits >> 40) / 8388608 - 1) : (float)real;
-    uint16_t half = dtype == DT_BF16 ? float_to_bfloat(single) : float_to_half(single);
-    uint64_t whole = bits >> 63;
-    if (dtype == DT_F32) memcpy(to, &single, 4);
-    else if (dtype == DT_F64) memcpy(to, &real, 8);
-    else if (dtype == DT_F16 || dtype == DT_BF16) memcpy(to, &half, 2);
-    else for (int i = 0; i < dtypes[dtype].bytes; i++) to[i] = (char)(whole >> 8 * i);
-}
-
-static const Tensor *random_tensor(Arena *a, const Port *port, uint64_t *state) {
-    Tensor *t = tensor_new(a, port->dtype, port->rank, port->dims);
-    int bytes = dtypes[t->dtype].bytes;
-    for (int64_t i = 0; i < t->count; i++) random_element(t->dtype, state, (char *)t->data + i * bytes);
-    return t;
-}
 
 static const char *describe(Arena *a, DType dtype, int rank, const int64_t *dims) {
     Text text = {.arena = a};
@@ -84,7 +57,7 @@ const Tensor **ports_inputs(Session *s, const Program *p) {
     for (int i = 0; i < p->inputs.n; i++) {
         const Port *port = &p->inputs.at[i];
         if (is_random)
-            inputs[i] = random_tensor(s->unit.arena, port, &state);
+            inputs[i] = tensor_random(s->unit.arena, port->dtype, port->rank, port->dims, &state);
         else
             ok &= given_input(s, &set, port, i, &inputs[i]);
     }
@@ -103,7 +76,7 @@ const Tensor **ports_run(Session *s, const Program *p, const char *backend, cons
         out[i] = (void *)outputs[i]->data;
     }
     RunError error = {0};
-    progress_stage(s->progress, "running");
+    session_stage(s, "running");
     if (backend_find(backend)->run(p, s->options->cc, in, out, &error)) return outputs;
     diag(&s->unit, NO_PLACE, D_RUN_FAILED, backend, error.message);
     return NULL;

@@ -88,7 +88,7 @@ int command_run(Session *s) {
     const Tensor **outputs = inputs ? ports_run(s, p, o->backend, inputs) : NULL;
     double seconds = now() - start;
     if (!outputs || (o->outputs && !write_outputs(s, p, outputs))) return diag_status(&s->unit);
-    progress_stage(s->progress, NULL);
+    session_stage(s, NULL);
     if (o->json)
         print_json(p, outputs, seconds);
     else if (!o->outputs || !o->quiet)

@@ -120,7 +120,7 @@ int command_show(Session *s) {
     count_nodes(s->graph, &after);
     Program *p = pipeline_program(s, false);
     if (!p) return diag_status(&s->unit);
-    progress_stage(s->progress, NULL);
+    session_stage(s, NULL);
     (s->options->json ? print_json : print_text)(s, p, &before, &after);
     return STATUS_OK;
 }

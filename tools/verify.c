@@ -80,6 +80,6 @@ int command_verify(Session *s) {
     else if (got)
         want = o->expect.n ? ports_expected(s, p) : ports_run(s, p, "interp", inputs);
     if (!want) return diag_status(&s->unit);
-    progress_stage(s->progress, NULL);
+    session_stage(s, NULL);
     return compare_all(s, p, got, want) ? STATUS_OK : STATUS_DIFFERS;
 }

@@ -3,10 +3,9 @@
  * The product reads the channels-last, zero-bordered input in place: row m of A is an output pixel, k runs over the
  * taps and the input channels, and columns are output channels.  Padding costs nothing: it is the input's halo.
  * With one input channel a group (depthwise), lanes run over the channels instead. */
-#include "gemm.h"
+#include "conv.h"
 #include "infer.h"
 #include "ops.h"
-#include "window.h"
 
 #include <string.h>
 
@@ -50,18 +49,7 @@ bool infer_conv(Infer *f, Node *n) {
 
 /* Geometry, as the loops want it. */
 
-typedef struct Conv {
-    Node *node;
-    const Value *x, *w, *bias, *out;
-    int axes;                        /* spatial */
-    int64_t groups, in, out_channels;    /* channels of a group */
-    Window window;
-    const Storage *from;
-    const Storage *weights;
-    const Expr *n, *group;
-} Conv;
-
-static Conv conv_of(const Node *n) {
+Conv conv_of(const Node *n) {
     Conv c = {.node = (Node *)n, .x = n->inputs[0], .w = n->inputs[1], .out = n->outputs[0]};
     int64_t size[WINDOW_AXES], kernel[WINDOW_AXES];
     c.bias = node_has_input(n, 2) ? n->inputs[2] : NULL;
@@ -83,16 +71,18 @@ void need_conv(const Node *n, int input, InputNeed *need) {
     if (input == 1) return;
     need->need = NEED_CHANNELS_LAST;
     Conv c = conv_of(n);
+    bool tiled = winograd_pays(&c);
     for (int d = 0; d < c.axes; d++) {
         const Window *w = &c.window;
-        int64_t last = (w->out[d] - 1) * w->stride[d] + (w->kernel[d] - 1) * w->dilation[d] - w->pad_begin[d];
+        int64_t outputs = tiled ? winograd_tiles(&c, d) * WINOGRAD_TILE : w->out[d];
+        int64_t last = (outputs - 1) * w->stride[d] + (w->kernel[d] - 1) * w->dilation[d] - w->pad_begin[d];
         int64_t beyond = last - (c.x->dims[d + 2].size - 1);
         need->halo_begin[d] = w->pad_begin[d];
         need->halo_end[d] = beyond > 0 ? beyond : 0;
     }
 }
 
-static const Expr *bias_of(Lower *l, const Conv *c, const Expr *channel, DType wide) {
+const Expr *conv_bias(Lower *l, const Conv *c, const Expr *channel, DType wide) {
     const Expr *index[1] = {channel};
     return c->bias ? lower_load_wide(l, c->bias, index) : ex_const(l->b, wide, 0);
 }
@@ -128,7 +118,7 @@ static void conv_plain(Lower *l, const Conv *c) {
     for (int d = 0; d < c->out->rank; d++) o[d] = st_for_n(l->b, LOOP_SERIAL, "o", c->out->dims[d].size);
     const Expr *group = ex_div(l->b, o[1], ex_index(l->b, c->out_channels));
     Buffer *acc = st_local(l->b, "acc", wide, 1, 0);
-    st_store(l->b, acc, ex_index(l->b, 0), bias_of(l, c, o[1], wide));
+    st_store(l->b, acc, ex_index(l->b, 0), conv_bias(l, c, o[1], wide));
     plain_taps(l, c, o, group, acc);
     lower_store(l, c->out, o, ex_load(l->b, acc, ex_index(l->b, 0)));
     for (int d = 0; d < c->out->rank; d++) st_end(l->b);
@@ -162,7 +152,7 @@ static const Expr *conv_row(Lower *l, const Gemm *g, const Expr *m) {
 
 static const Expr *conv_start(Lower *l, const Gemm *g, const Expr *column) {
     const Conv *c = g->context;
-    return bias_of(l, c, ex_offset(l->b, c->group, c->out_channels, column), g->wide);
+    return conv_bias(l, c, ex_offset(l->b, c->group, c->out_channels, column), g->wide);
 }
 
 static void conv_store(Lower *l, const Gemm *g, const Expr *m, const Expr *column, const Expr *x) {
@@ -198,7 +188,8 @@ static void conv_k(const Conv *c, Gemm *g) {
 }
 
 /* Tap and channel from the k loops, as the model numbers its weights. */
-static const Expr *conv_weight(Lower *l, const Gemm *g, const Expr *group, const Expr *const *k, const Expr *column) {
+static const Expr *conv_weight(Lower *l, const Gemm *g, const Buffer *source, const Expr *group,
+                                 const Expr *const *k, const Expr *column) {
     const Conv *c = g->context;
     const Storage *s = c->weights;
     const Expr *flat = ex_index(l->b, 0), *in = ex_index(l->b, c->in);
@@ -211,7 +202,7 @@ static const Expr *conv_weight(Lower *l, const Gemm *g, const Expr *group, const
         flat = ex_div(l->b, flat, extent);
     }
     const Expr *channel = ex_offset(l->b, group, c->out_channels, column);
-    return ex_offset(l->b, channel, s->stride[0], index);
+    return ex_load(l->b, source, ex_offset(l->b, channel, s->stride[0], index));
 }
 
 /* Distance of neighbouring output pixels in the input, where it is the same for all pixels of a tile; else 0. */
@@ -256,7 +247,7 @@ static void depthwise_channels(Lower *l, const Conv *c, const Expr **o, const Ex
     LoopKind kind = lanes > 1 ? LOOP_LANES : LOOP_SERIAL;
     Buffer *acc = st_local(l->b, "acc", wide, lanes, lanes > 1 ? (int)lanes : 0);
     const Expr *lane = st_for_n(l->b, kind, "l", lanes);
-    st_store(l->b, acc, lane, bias_of(l, c, ex_add(l->b, first, lane), wide));
+    st_store(l->b, acc, lane, conv_bias(l, c, ex_add(l->b, first, lane), wide));
     st_end(l->b);
     const Expr *x = ex_offset(l->b, o[0], c->from->stride[0], ex_index(l->b, c->from->offset));
     const Expr *w = ex_index(l->b, c->weights->offset);
@@ -307,5 +298,6 @@ void code_conv(Lower *l, Node *n) {
     Conv c = conv_of(n);
     if (lower_is_plain(l) || value_count(c.out) == 0 || value_count(c.w) == 0) conv_plain(l, &c);
     else if (c.in == 1 && c.groups > 1) conv_depthwise(l, &c);
+    else if (winograd_pays(&c)) conv_winograd(l, &c);
     else conv_product(l, &c);
 }

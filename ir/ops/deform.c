@@ -3,11 +3,12 @@
  * A tap lies at o * stride - pad + k * dilation + offset; there the image, extended by zeros, is
  * sampled bilinearly. Offset channels are [offset group][tap][row, column], mask channels [offset
  * group][tap]. */
+#include "deform.h"
 #include "nest.h"
 #include "ops.h"
 #include "window.h"
 
-typedef enum Input { X, W, OFFSET, BIAS, MASK } Input;
+enum { X = DEFORM_X, W = DEFORM_W, OFFSET = DEFORM_OFFSET, BIAS = DEFORM_BIAS, MASK = DEFORM_MASK };
 
 typedef struct Deform {
     Window window;
@@ -144,7 +145,7 @@ static void deform_finish(Lower *l, const Nest *nest, const Expr *const *index,
     lower_store(l, nest->out, index, acc[0]);
 }
 
-void code_deform_conv(Lower *l, Node *n) {
+static void deform_plain(Lower *l, Node *n) {
     const Value *x = n->inputs[X], *w = n->inputs[W];
     int64_t size[2] = {dim_of(x, 2), dim_of(x, 3)}, kernel[2] = {dim_of(w, 2), dim_of(w, 3)};
     Deform c = {.in = dim_of(w, 1),
@@ -162,4 +163,10 @@ void code_deform_conv(Lower *l, Node *n) {
                  .finish = deform_finish,
                  .context = &c};
     nest_lower(l, &nest);
+}
+
+void code_deform_conv(Lower *l, Node *n) {
+    bool empty = value_count(n->inputs[X]) == 0 || value_count(n->outputs[0]) == 0;
+    if (lower_is_plain(l) || empty) deform_plain(l, n);
+    else deform_product(l, n);
 }

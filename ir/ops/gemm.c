@@ -60,37 +60,61 @@ int64_t gemm_packed_count(const Gemm *g) { return round_up(g->columns, g->lanes)
 
 /* Packing. */
 
-static void pack_block(Lower *l, const Gemm *g, const Buffer *source, const Expr *batch, const Expr *block,
-                       int64_t columns, int64_t valid) {
-    const Expr *k[GEMM_K], *flat = ex_index(l->b, 0), *zero = ex_const(l->b, g->wide, 0);
-    for (int i = 0; i < g->n_k; i++) {
-        k[i] = st_for_n(l->b, LOOP_SERIAL, "k", g->k_extent[i]);
-        flat = ex_offset(l->b, flat, g->k_extent[i], k[i]);
-    }
-    const Expr *first = ex_offset(l->b, block, tile_columns(g), ex_index(l->b, 0));
-    const Expr *to = ex_offset(l->b, flat, columns, ex_offset(l->b, first, g->inner, ex_index(l->b, 0)));
-    to = ex_offset(l->b, batch, gemm_packed_count(g), to);
-    const Expr *c = st_for_n(l->b, LOOP_SERIAL, "c", valid);
-    const Expr *w = ex_load(l->b, source, g->weight(l, g, batch, k, ex_add(l->b, first, c)));
-    st_store(l->b, g->b, ex_add(l->b, to, c), w->type == g->wide ? w : ex_cast(l->b, g->wide, w));
-    st_end(l->b);
-    if (valid < columns) {
-        const Expr *p = st_for_n(l->b, LOOP_SERIAL, "p", columns - valid);
-        st_store(l->b, g->b, ex_add(l->b, to, ex_add(l->b, p, ex_index(l->b, valid))), zero);
+/* Where a block of columns goes: batch, block and k at hand. */
+typedef struct Pack {
+    const Buffer *source;
+    const Expr *batch, *first, *to;      /* first column; its place in packed B */
+    const Expr *k[GEMM_K];
+} Pack;
+
+static void pack_column(Lower *l, const Gemm *g, const Pack *p, const Expr *c) {
+    const Expr *w = g->weight(l, g, p->source, p->batch, p->k, ex_add(l->b, p->first, c));
+    st_store(l->b, g->b, ex_add(l->b, p->to, c), w->type == g->wide ? w : ex_cast(l->b, g->wide, w));
+}
+
+static void pack_columns(Lower *l, const Gemm *g, const Pack *p, int64_t columns, int64_t valid) {
+    int64_t full = valid / g->lanes;
+    if (full) {
+        const Expr *j = st_for_n(l->b, LOOP_SERIAL, "j", full);
+        const Expr *lane = st_for_n(l->b, LOOP_LANES, "l", g->lanes);
+        pack_column(l, g, p, ex_offset(l->b, j, g->lanes, lane));
+        st_end(l->b);
         st_end(l->b);
     }
+    if (valid % g->lanes) {
+        const Expr *c = st_for_n(l->b, LOOP_SERIAL, "c", valid % g->lanes);
+        pack_column(l, g, p, ex_add(l->b, c, ex_index(l->b, full * g->lanes)));
+        st_end(l->b);
+    }
+    if (valid < columns) {
+        const Expr *c = st_for_n(l->b, LOOP_SERIAL, "p", columns - valid);
+        st_store(l->b, g->b, ex_add(l->b, p->to, ex_add(l->b, c, ex_index(l->b, valid))), ex_const(l->b, g->wide, 0));
+        st_end(l->b);
+    }
+}
+
+static void pack_block(Lower *l, const Gemm *g, Pack p, const Expr *block, int64_t columns, int64_t valid) {
+    const Expr *flat = ex_index(l->b, 0);
+    for (int i = 0; i < g->n_k; i++) {
+        p.k[i] = st_for_n(l->b, LOOP_SERIAL, "k", g->k_extent[i]);
+        flat = ex_offset(l->b, flat, g->k_extent[i], p.k[i]);
+    }
+    p.first = ex_offset(l->b, block, tile_columns(g), ex_index(l->b, 0));
+    p.to = ex_offset(l->b, flat, columns, ex_offset(l->b, p.first, g->inner, ex_index(l->b, 0)));
+    p.to = ex_offset(l->b, p.batch, gemm_packed_count(g), p.to);
+    pack_columns(l, g, &p, columns, valid);
     for (int i = 0; i < g->n_k; i++) st_end(l->b);
 }
 
 static void pack_loops(Lower *l, const Gemm *g, int64_t batches, const Buffer *source) {
     int64_t blocks = g->columns / tile_columns(g), rest = g->columns % tile_columns(g);
-    const Expr *batch = st_for_n(l->b, LOOP_PARALLEL, "batch", batches);
+    Pack p = {.source = source, .batch = st_for_n(l->b, LOOP_PARALLEL, "batch", batches)};
     if (blocks) {
         const Expr *block = st_for_n(l->b, LOOP_SERIAL, "block", blocks);
-        pack_block(l, g, source, batch, block, tile_columns(g), tile_columns(g));
+        pack_block(l, g, p, block, tile_columns(g), tile_columns(g));
         st_end(l->b);
     }
-    if (rest) pack_block(l, g, source, batch, ex_index(l->b, blocks), round_up(rest, g->lanes), rest);
+    if (rest) pack_block(l, g, p, ex_index(l->b, blocks), round_up(rest, g->lanes), rest);
     st_end(l->b);
 }
 

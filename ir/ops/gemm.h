@@ -25,9 +25,10 @@ struct Gemm {
     int64_t row_step;                      /* not 0: rows of a tile are so far apart in A */
     const Expr *(*start)(Lower *l, const Gemm *g, const Expr *column);     /* NULL: zero */
     void (*store)(Lower *l, const Gemm *g, const Expr *m, const Expr *column, const Expr *x);
-    /* index in B as the model stores it */
-    const Expr *(*weight)(Lower *l, const Gemm *g, const Expr *batch, const Expr *const *k, const Expr *column);
-    const void *context;
+    /* element of B, from the buffer that the model stores it in */
+    const Expr *(*weight)(Lower *l, const Gemm *g, const Buffer *source, const Expr *batch, const Expr *const *k,
+                          const Expr *column);
+    void *context;
 };
 
 /* Chooses the tile; to be called when rows, columns and the k loops are known. */

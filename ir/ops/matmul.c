@@ -164,7 +164,8 @@ static void matmul_store(Lower *l, const Gemm *g, const Expr *m, const Expr *col
 }
 
 /* `batch` counts B's matrices, row-major over its own batch axes. */
-static const Expr *matmul_weight(Lower *l, const Gemm *g, const Expr *batch, const Expr *const *k, const Expr *column) {
+static const Expr *matmul_weight(Lower *l, const Gemm *g, const Buffer *source, const Expr *batch,
+                                 const Expr *const *k, const Expr *column) {
     const MatMul *p = g->context;
     const Storage *s = p->weights;
     const Expr *flat = ex_index(l->b, 0);
@@ -176,7 +177,7 @@ static const Expr *matmul_weight(Lower *l, const Gemm *g, const Expr *batch, con
         index = ex_offset(l->b, ex_rem(l->b, batch, extent), s->stride[d], index);
         batch = ex_div(l->b, batch, extent);
     }
-    return index;
+    return ex_load(l->b, source, index);
 }
 
 static void operand_strides(MatMul *p) {

@@ -212,8 +212,8 @@ static void product_store(Lower *l, const Gemm *g, const Expr *m, const Expr *co
 }
 
 /* Column t * block + channel of a block is tap t of that channel. */
-static const Expr *product_weight(Lower *l, const Gemm *g, const Expr *number, const Expr *const *k,
-                                  const Expr *column) {
+static const Expr *product_weight(Lower *l, const Gemm *g, const Buffer *source, const Expr *number,
+                                 const Expr *const *k, const Expr *column) {
     const UpsampleConv *c = g->context;
     const Storage *s = c->weights;
     const Expr *block = ex_index(l->b, c->block), *kw = ex_index(l->b, c->kw), *in = ex_index(l->b, 0);
@@ -223,7 +223,7 @@ static const Expr *product_weight(Lower *l, const Gemm *g, const Expr *number, c
     const Expr *index = ex_offset(l->b, channel, s->stride[0], ex_index(l->b, s->offset));
     index = ex_offset(l->b, in, s->stride[1], index);
     index = ex_offset(l->b, ex_div(l->b, tap, kw), s->stride[2], index);
-    return ex_offset(l->b, ex_rem(l->b, tap, kw), s->stride[3], index);
+    return ex_load(l->b, source, ex_offset(l->b, ex_rem(l->b, tap, kw), s->stride[3], index));
 }
 
 /* Interpolation: sums of table-weighted loads, lanes over the channels of the block. */

@@ -1,0 +1,28 @@
+/* conv.h - a Conv node as its loops want it: private to ir/ops. */
+#ifndef SONOC_CONV_H
+#define SONOC_CONV_H
+
+#include "gemm.h"
+#include "window.h"
+
+typedef struct Conv {
+    Node *node;
+    const Value *x, *w, *bias, *out;
+    int axes;                        /* spatial */
+    int64_t groups, in, out_channels;    /* channels of a group */
+    Window window;
+    const Storage *from;
+    const Storage *weights;
+    const Expr *n, *group;
+} Conv;
+
+Conv conv_of(const Node *n);
+const Expr *conv_bias(Lower *l, const Conv *c, const Expr *channel, DType wide);    /* 0 where there is none */
+
+/* winograd.c: outputs of a tile along an axis; tiles along axis d; whether it is worth it; the kernels. */
+enum { WINOGRAD_TILE = 4 };
+int64_t winograd_tiles(const Conv *c, int d);
+bool winograd_pays(const Conv *c);
+void conv_winograd(Lower *l, Conv *c);
+
+#endif
