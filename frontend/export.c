@@ -80,6 +80,25 @@ static Inner find_inner(Writer *w, const Graph *g) {
     return inner;
 }
 
+/* Passes may give one name to several nodes; engines refuse that.  The first keeps it. */
+static void separate_names(Writer *w, Onnx__NodeProto **nodes, size_t n) {
+    Map first = {.arena = w->unit->arena};
+    for (size_t i = n; i-- > 0;)
+        if (nodes[i]->name)
+            map_set(&first, (uintptr_t)name_intern(w->unit->names, nodes[i]->name), nodes[i]);
+    for (size_t i = 0; i < n; i++) {
+        const char *name = nodes[i]->name;
+        if (!name) continue;
+        name = name_intern(w->unit->names, name);
+        if (map_get(&first, (uintptr_t)name) == nodes[i]) continue;
+        for (int k = 2; map_get(&first, (uintptr_t)name); k++)
+            name = name_intern(w->unit->names,
+                               arena_format(w->unit->arena, "%s_%d", nodes[i]->name, k));
+        map_set(&first, (uintptr_t)name, nodes[i]);
+        nodes[i]->name = proto_text(name);
+    }
+}
+
 Onnx__GraphProto *write_graph(Writer *w, const Graph *g) {
     Onnx__GraphProto *p = NEW_PROTO(w, Onnx__GraphProto, ONNX__GRAPH_PROTO__INIT);
     Inner inner = find_inner(w, g);
@@ -87,6 +106,7 @@ Onnx__GraphProto *write_graph(Writer *w, const Graph *g) {
     p->n_node = (size_t)g->nodes.n;
     p->node = NEW_ARRAY(w->unit->arena, Onnx__NodeProto *, g->nodes.n);
     for (int i = 0; i < g->nodes.n; i++) p->node[i] = write_node(w, g->nodes.at[i]);
+    separate_names(w, p->node, p->n_node);
     p->n_initializer = (size_t)inner.constants.n;
     p->initializer = NEW_ARRAY(w->unit->arena, Onnx__TensorProto *, inner.constants.n);
     for (int i = 0; i < inner.constants.n; i++)

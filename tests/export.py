@@ -107,7 +107,9 @@ def check_case(sonoc, case, folder):
         want, near = [to_array(v) for v in expected], {"rtol": case.rtol, "atol": max(case.atol, 1e-5)}
     try:
         got = run_onnxruntime(out, inputs)
-    except Refused:
+    except Refused as why:
+        if "NOT_IMPLEMENTED" not in str(why) and not near:
+            raise Wrong(str(why)) from why
         return False
     compare(got, want, **near)
     return True
@@ -117,11 +119,14 @@ def check_acsnet(sonoc, path, folder):
     """Check a narrow ACSNet, with its weights inside and outside."""
     image = {"image": np.random.default_rng(1).normal(size=(1, 3, 256, 256)).astype(np.float32)}
     want = run_onnxruntime(path, image)
-    compare(run_onnxruntime(write_back(sonoc, path, folder), image), want)
+    try:
+        compare(run_onnxruntime(write_back(sonoc, path, folder), image), want, 2e-4, 2e-4)
+    except Refused as why:
+        raise Wrong(str(why)) from why
     out = folder / "outside.onnx"
     run_sonoc(sonoc, "opt", path, "-o", out, "--external-data")
     onnx.checker.check_model(str(out), full_check=True)
-    compare(run_onnxruntime(out, image), want)
+    compare(run_onnxruntime(out, image), want, 2e-4, 2e-4)
     if run_sonoc(sonoc, "opt", out, "--passes=infer") != run_sonoc(sonoc, "opt", folder / "out.onnx", "--passes=infer"):
         raise Wrong("with its weights outside it is another graph")
 
