@@ -9,6 +9,8 @@ A fenced block with file=PATH in its first line goes to that file of a copy of t
 before="TEXT" in front of the first line that begins so. The commands of a page that has such blocks run in the root of
 the copy, where build/release is set up to build without optimisation; the pages share it, one after the other.
 
+Pages that have a test of their own (RUN_ELSEWHERE) are only looked at.
+
 A command that stands elsewhere than in an `sh` block is an error, but for the scripts that set everything up; so is a
 link to a file that is not there.
 """
@@ -29,6 +31,7 @@ import numpy as np
 
 ROOT = Path(__file__).parent.parent
 MODEL = ROOT / "examples/acsnet/acsnet_narrow_ts17.onnx"
+RUN_ELSEWHERE = {"custom-operators.md": "plugins.py", "rules.md": "rules.py"}  # page: its own test
 NOT_COPIED = shutil.ignore_patterns("build", ".*", "__pycache__", "examples", "bench", "scripts")
 
 FENCE = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.M)
@@ -143,6 +146,7 @@ def main():
         except Failure as failure:
             failed += 1
             print(failure)
+    pages = [page for page in pages if page.name not in RUN_ELSEWHERE]
     jobs = [("pages that change the tree", run_tree_pages, [page for page in pages if page.changes_tree])]
     jobs += [(page.name, run_use_page, page, sonoc) for page in pages if not page.changes_tree and page.blocks]
     with ThreadPoolExecutor(2) as pool:
