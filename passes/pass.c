@@ -9,7 +9,6 @@
 #include "infer.h"
 #include "lower.h"
 #include "watch.h"
-
 #include <string.h>
 #include <time.h>
 
