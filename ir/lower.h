@@ -71,11 +71,13 @@ typedef struct LowerOptions {
     const Target *target;
     const char *name;
     bool plain;              /* the definition: no layouts, no fusion, no tiles */
+    bool real;               /* algorithms that equal the definition over the real numbers only (Winograd) may be chosen */
     bool compose;            /* ELEM and MOVE nodes are all composed: for a few elements of a large value */
 } LowerOptions;
 Program *lower_graph(Graph *g, const LowerOptions *options);
 
 bool lower_is_plain(const Lower *l);
+bool lower_is_real(const Lower *l);
 
 /* Replaces EXPAND nodes until none is left (BIT by definition). */
 bool graph_expand(Graph *g);

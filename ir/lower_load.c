@@ -19,6 +19,8 @@ NodePlan *node_plan(const Lower *l, const Node *n) {
 
 bool lower_is_plain(const Lower *l) { return l->plan->options->plain; }
 
+bool lower_is_real(const Lower *l) { return l->plan->options->real; }
+
 void memo_reset(Lower *l) {
     LowerPlan *p = l->plan;
     if (!p->memo_size) {

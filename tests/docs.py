@@ -3,7 +3,8 @@
     python tests/docs.py --sonoc build/release/sonoc [PAGE.md ...]
 
 A fenced block marked `sh` holds commands. Those of a page run in order, in a scratch folder of the page, with sonoc on
-the PATH; the folder has model.onnx (ACSNet, narrow), in.npz (an input of it), the files of docs/examples, bench/.
+the PATH; the folder has model.onnx (ACSNet, narrow), in.npz (an input of it), the files of docs/examples, bench/,
+examples/ and build/release.
 
 A fenced block with file=PATH in its first line goes to that file of a copy of the tree: at its end, or with
 before="TEXT" in front of the first line that begins so. The commands of a page that has such blocks run in the root of
@@ -102,6 +103,9 @@ def run_use_page(page, sonoc):
         for path in (ROOT / "docs/examples").iterdir():
             shutil.copy(path, folder)
         (folder / "bench").symlink_to(ROOT / "bench")
+        (folder / "examples").symlink_to(ROOT / "examples")
+        (folder / "build").mkdir()
+        (folder / "build/release").symlink_to(sonoc.parent)
         return page.run(folder, search_path(sonoc.parent))
 
 

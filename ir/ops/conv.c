@@ -298,6 +298,6 @@ void code_conv(Lower *l, Node *n) {
     Conv c = conv_of(n);
     if (lower_is_plain(l) || value_count(c.out) == 0 || value_count(c.w) == 0) conv_plain(l, &c);
     else if (c.in == 1 && c.groups > 1) conv_depthwise(l, &c);
-    else if (winograd_pays(&c)) conv_winograd(l, &c);
+    else if (lower_is_real(l) && winograd_pays(&c)) conv_winograd(l, &c);
     else conv_product(l, &c);
 }
