@@ -98,11 +98,11 @@ Program *pipeline_program(Session *s, bool plain) {
     }
     if (!s->graph && (!pipeline_import(s) || !pipeline_passes(s))) return NULL;
     session_stage(s, "lowering");
-    const PassOptions passes = session_pass_options(s, NULL);
+    const PassOptions chosen = session_pass_options(s, NULL);
     Program *p = lower_graph(s->graph, &(LowerOptions){
         .target = o->target ? target_find(o->target) : &targets[0],
         .name = path_stem(s->unit.arena, o->operand), .plain = plain,
-        .real = passes.level >= 2 && passes.exactness >= CLASS_REAL,
+        .real = chosen.level >= 2 && chosen.exactness >= CLASS_REAL,
     });
     if (!p) return NULL;
     session_stage(s, "planning memory");
