@@ -37,10 +37,7 @@ static void find_used(Emit *e) {
 }
 
 static void name_ports(Emit *e) {
-    static const char *const locals[] = {"m",      "arena",   "weights",
-                                         "inputs", "outputs", "weights_bytes"};
     const Program *p = e->program;
-    for (size_t i = 0; i < sizeof locals / sizeof *locals; i++) names_take(&e->names, locals[i]);
     for (int i = 0; i < p->inputs.n; i++) {
         e->input_names[i] = names_take(&e->names, p->inputs.at[i].name);
         e->places[p->inputs.at[i].buffer->id] = e->input_names[i];
@@ -370,9 +367,13 @@ static Emit *emit_new(const Program *p, const EmitOptions *options) {
 static void reserve_names(Emit *e) {
     static const char *const suffixes[] = {"init",         "run",  "run_ports", "input_ports",
                                            "output_ports", "port", "arena",     "weights"};
+    static const char *const locals[] = {"m",      "arena",   "weights",
+                                         "inputs", "outputs", "weights_bytes"};
     names_take(&e->names, e->options->prefix);
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
         names_take(&e->names, arena_format(e->arena, "%s_%s", e->options->prefix, suffixes[i]));
+    /* parameters of the functions that call kernels: a kernel of such a name could not be called */
+    for (size_t i = 0; i < sizeof locals / sizeof *locals; i++) names_take(&e->names, locals[i]);
 }
 
 void emit_c(const Program *p, const EmitOptions *options, EmitResult *result) {

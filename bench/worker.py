@@ -1,6 +1,7 @@
 """One contestant in a process of its own, so that memory and caches are its own.
 
-Reads commands, a line of JSON each, from standard input: {"run": true} answers with the seconds that one run took;
+Reads commands, a line of JSON each, from standard input: {"run": true} answers with the seconds that one run took, and
+those that processors spent on it;
 {"error": PATH} with the largest absolute error of each output against the arrays in PATH (.npz); {"quit": true}
 with the peak resident memory in bytes.
 """
@@ -24,9 +25,9 @@ def main():
     for line in sys.stdin:
         command = json.loads(line)
         if "run" in command:
-            begin = time.perf_counter()
+            begin, spent = time.perf_counter(), time.process_time()
             outputs = runner.run(inputs)
-            answer = {"seconds": time.perf_counter() - begin}
+            answer = {"seconds": time.perf_counter() - begin, "processor": time.process_time() - spent}
         elif "error" in command:
             expected = np.load(command["error"])
             names = job["outputs"]

@@ -126,7 +126,7 @@ void unknown_report(Reader *r) {
 /* Newest-form nodes against the operator table. */
 
 static const OpInfo *find_op(Reader *r, const RawNode *node) {
-    if (*node->domain) return op_find(node->domain, node->op);
+    if (*node->domain) return op_find_in(r->unit, node->domain, node->op);
     const OpInfo *op = map_get(&r->ops, (uintptr_t)node->op);
     if (op) return op;
     op = op_find("", node->op);
@@ -250,6 +250,11 @@ static bool read_attributes(Reader *r, const Scope *scope, RawNode *node,
     return ok;
 }
 
+/* A function is how a model explains an operator to those who lack it. */
+static bool is_registered(Reader *r, const RawNode *node) {
+    return *node->domain && op_find_in(r->unit, node->domain, node->op);
+}
+
 static void read_node(Reader *r, Scope *scope, const Onnx__NodeProto *proto, size_t i,
                       Value **outputs) {
     RawNode node = {.op = intern(r, proto->op_type),
@@ -264,7 +269,7 @@ static void read_node(Reader *r, Scope *scope, const Onnx__NodeProto *proto, siz
     node.version = scope_opset(r, scope, node.domain);
     bool ok = read_names(r, scope, &node, proto, outputs);
     ok &= read_attributes(r, scope, &node, proto);
-    const Function *function = find_function(r, proto);
+    const Function *function = is_registered(r, &node) ? NULL : find_function(r, proto);
     if (!function && !*node.domain && !node.version)
         ok = diag(r->unit, raw_place(&node, NULL), D_VERSION,
                   "the model says no version of ONNX's operators");

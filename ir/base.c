@@ -290,6 +290,7 @@ void map_set(Map *m, uintptr_t key, void *value) {
 
 bool unit_begin(Unit *u, const char *file, size_t limit) {
     u->diags = NULL;
+    u->registry = NULL;
     u->file = file;
     u->names = NULL;
     u->escape.status = STATUS_OK;

@@ -71,12 +71,14 @@ void map_set(Map *m, uintptr_t key, void *value);
 uint64_t hash_bytes(const void *bytes, size_t n);      /* FNV-1a folded; the same on every machine */
 
 struct Diags;
+struct Registry;
 /* One compilation: what all its stages share. */
 typedef struct Unit {
     Arena *arena;            /* lives as long as the unit */
     Names *names;
     struct Diags *diags;     /* what is wrong with the user's input: diag.h */
     const char *file;        /* the model's path as the user wrote it */
+    struct Registry *registry;   /* operators and passes beside ours: custom.h; NULL: none */
     Escape escape;
 } Unit;
 

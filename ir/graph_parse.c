@@ -393,7 +393,7 @@ static const OpInfo *parse_op(Parser *p) {
         domain = name;
         name = parse_name(p);
     }
-    const OpInfo *op = op_find(domain, name);
+    const OpInfo *op = op_find_in(p->unit, domain, name);
     if (!op) fail(p, "'%s' is no operator", name);
     return op;
 }

@@ -222,7 +222,7 @@ static void copy_type(Graph *g, Value *to, const Value *from) {
 }
 
 /* A graph of n alone: constants are shared, attributes copied as an expansion may change them. */
-static Graph *graph_of_node(Unit *u, const Node *n) {
+Graph *graph_of_node(Unit *u, const Node *n) {
     Graph *g = graph_new(u, "fold");
     Value **inputs = NEW_ARRAY(u->arena, Value *, n->n_inputs);
     Value **outputs = NEW_ARRAY(u->arena, Value *, n->n_outputs);
@@ -236,10 +236,12 @@ static Graph *graph_of_node(Unit *u, const Node *n) {
     for (int k = 0; k < n->n_outputs; k++) {
         if (!n->outputs[k]) continue;
         outputs[k] = graph_add_value(g, n->outputs[k]->name);
-        copy_type(g, outputs[k], n->outputs[k]);
+        if (n->outputs[k]->rank >= 0) copy_type(g, outputs[k], n->outputs[k]);
         graph_set_output(g, outputs[k]);
     }
     Node *copy = graph_add_node(g, n->op, n->name, inputs, n->n_inputs, outputs, n->n_outputs);
+    copy->position = n->position;
+    copy->scope = n->scope;
     for (int i = 0; i < n->n_attrs; i++)
         *node_set_attr(g, copy, n->attrs[i].name, n->attrs[i].kind) = n->attrs[i];
     return g;
@@ -262,6 +264,7 @@ static bool run_node(Unit *u, const Node *n, void *const *results) {
 static bool run_apart(Unit *u, const Node *n, void *const *results) {
     Unit apart;
     if (!unit_begin(&apart, u->file, FOLD_MEMORY)) return false;
+    apart.registry = u->registry;
     if (setjmp(apart.escape.jump)) {
         Escape why = apart.escape;
         unit_end(&apart);

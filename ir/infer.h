@@ -20,6 +20,9 @@ bool node_infer(Graph *g, Node *n);
 /* Computes a node whose inputs are constants; its outputs become constants and it is dead.  false: it stays. */
 bool node_fold(Graph *g, Node *n, int64_t fold_limit_bytes);
 
+/* A graph of the node alone: its constants are shared, its other inputs are the graph's, its outputs too. */
+Graph *graph_of_node(Unit *u, const Node *n);
+
 /* For InferFns.  `k` is an input.  Each false / NULL has been reported unless told otherwise. */
 const Tensor *infer_constant(const Node *n, int k);                       /* NULL, unreported, if not constant */
 bool infer_ints(Infer *f, Node *n, int k, int64_t *out, int *count, int max);   /* constant ints, reported if not */

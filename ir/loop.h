@@ -49,7 +49,8 @@ struct Expr {
     const Var *var;
     const Buffer *buffer;
     int64_t lo, hi;          /* integers: proven range (INT64_MIN, INT64_MAX: nothing is known) */
-    int id;                  /* order of creation in the kernel: every iteration in this order is deterministic */
+    int id;                  /* order of creation in the kernel */
+    uint64_t content;        /* hash of what it says: orders operands, whatever was created first */
     int terms;               /* of a sum: its length */
     int last_var;            /* greatest id of a loop variable inside, through LETs; -1: none.  Ids grow inwards */
     uint64_t vars;           /* bit (id % 64) of every variable inside, through LETs */
@@ -214,6 +215,21 @@ void kernel_place(Builder *b);
  * lane locals accessed as whole vectors.  Accesses that cannot be proven are counted in *unproven (the interpreter
  * checks them).  Returns NULL, or what is wrong. */
 const char *kernel_check(const Program *p, const Kernel *k, int *unproven);
+
+/* What kernel_check proved of an access: buffer[index] with index in lo..hi.  Where the index is a sum
+ * base + coefficient * (0..extent-1) + ... over the loops around it, that is told, too. */
+typedef struct AccessTerm { int64_t coefficient, extent; } AccessTerm;
+enum { ACCESS_TERMS = 12 };
+typedef struct Access {
+    const Buffer *buffer;
+    bool is_write, proven, affine;
+    int64_t lo, hi, base;
+    int n_terms;
+    AccessTerm terms[ACCESS_TERMS];
+} Access;
+/* As kernel_check; tells every access on the way (an expression that stands for several, once). */
+const char *kernel_check_accesses(const Program *p, const Kernel *k, void (*visit)(const Access *a, void *context),
+                                  void *context);
 
 /* Text form: the grammar heads loop_text.c.  program_parse(program_print(p)) prints the same. */
 void program_print(const Program *p, Text *out);

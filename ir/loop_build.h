@@ -96,4 +96,9 @@ static inline bool load_is_proven(const Buffer *buffer, const Expr *index) {
     return index->lo >= 0 && index->hi < buffer->count;
 }
 
+/* The order of operands where it does not matter: by the innermost variable, then by content. */
+static inline bool expr_before(const Expr *x, const Expr *y) {
+    return x->last_var != y->last_var ? x->last_var < y->last_var : x->content < y->content;
+}
+
 #endif

@@ -15,6 +15,9 @@ typedef struct Checker {
     VEC(Fact) facts;
     const Var *lane;         /* of the enclosing LANES loop */
     Map seen;                /* expressions already walked with the same facts */
+    void (*visit)(const Access *a, void *context);   /* NULL: nobody wants to know */
+    void *visitor;
+    VEC(const Stmt *) loops;      /* around what is walked; kept for the visitor */
     uint32_t context, contexts;   /* the number of the facts that hold now, and how many were given out */
 } Checker;
 
@@ -103,7 +106,31 @@ static bool is_whole_vector(Checker *c, const Buffer *buffer, const Expr *index)
            is_multiple(rest, buffer->lanes);
 }
 
-static void check_access(Checker *c, const Buffer *buffer, const Expr *index) {
+/* The index as a sum over the loops around it, from the innermost on. */
+static void add_terms(Checker *c, const Expr *index, Access *access) {
+    for (int i = c->loops.n - 1; i >= 0; i--) {
+        const Stmt *loop = c->loops.at[i];
+        AccessTerm term;
+        const Expr *rest;
+        if (!expr_is_const_int(loop->extent, &term.extent) || access->n_terms == ACCESS_TERMS ||
+            !expr_affine_in(c->b, index, loop->var, &term.coefficient, &rest))
+            return;
+        index = rest;
+        if (term.coefficient) access->terms[access->n_terms++] = term;
+    }
+    access->affine = expr_is_const_int(index, &access->base);
+}
+
+static void tell_access(Checker *c, const Buffer *buffer, const Expr *index, bool is_write) {
+    Range r = range_both((Range){index->lo, index->hi}, sum_range_where(index, c->facts.at, c->facts.n));
+    Access access = {.buffer = buffer, .is_write = is_write, .lo = r.lo, .hi = r.hi};
+    access.proven = load_is_proven(buffer, index) || (r.lo >= 0 && r.hi < buffer->count);
+    add_terms(c, index, &access);
+    c->visit(&access, c->visitor);
+}
+
+static void check_access(Checker *c, const Buffer *buffer, const Expr *index, bool is_write) {
+    if (c->visit) tell_access(c, buffer, index, is_write);
     bool local = buffer->kind == BUF_LOCAL;
     if (local && !map_get(&c->locals, (uintptr_t)buffer)) wrong(c, "is not in scope", buffer->name);
     if (local && buffer->lanes && !is_whole_vector(c, buffer, index))
@@ -134,7 +161,7 @@ static void check_expr(Checker *c, const Expr *e) {
     map_set(&c->seen, key, c);
     if (!expr_is_typed(e)) wrong(c, "its operands do not fit", e->kind == EX_SCALAR ? scalar_infos[e->op].text : "value");
     if (e->kind == EX_VAR && !c->vars[e->var->id]) wrong(c, "is not in scope", e->var->name);
-    if (e->kind == EX_LOAD) check_access(c, e->buffer, e->args[0]);
+    if (e->kind == EX_LOAD) check_access(c, e->buffer, e->args[0], false);
     if (e->kind == EX_SELECT) {
         check_expr(c, e->args[0]);
         check_arm(c, e->args[0], true, e->args[1]);
@@ -158,7 +185,9 @@ static void check_for(Checker *c, const Stmt *s) {
         wrong(c, "its extent is not constant", s->var->name);
     if (s->loop == LOOP_LANES) c->lane = s->var;
     c->vars[s->var->id] = true;
+    vec_push(c->arena, &c->loops, s);
     check_block(c, s->body);
+    c->loops.n--;
     c->vars[s->var->id] = false;
     c->lane = outer;
 }
@@ -188,7 +217,7 @@ static void check_write(Checker *c, const Stmt *s) {
         wrong(c, "is accumulated in", buffer->name);
     if (buffer->ranged && (s->value->lo < buffer->lo || s->value->hi > buffer->hi))
         wrong(c, "takes a value outside its range", buffer->name);
-    check_access(c, buffer, s->index);
+    check_access(c, buffer, s->index, true);
 }
 
 static void check_let(Checker *c, const Stmt *s) {
@@ -219,12 +248,25 @@ static void check_block(Checker *c, const Stmt *first) {
     }
 }
 
-const char *kernel_check(const Program *p, const Kernel *k, int *unproven) {
+static const char *check_kernel(Checker *c, const Program *p, const Kernel *k) {
     Arena *a = p->unit->arena;
-    Checker c = {.kernel = k, .b = builder_resume(p, k), .arena = a};
-    c.locals.arena = c.seen.arena = a;
-    c.vars = NEW_ARRAY(a, bool, k->n_vars + 1);
-    check_block(&c, k->body);
+    c->kernel = k;
+    c->b = builder_resume(p, k);
+    c->arena = c->locals.arena = c->seen.arena = a;
+    c->vars = NEW_ARRAY(a, bool, k->n_vars + 1);
+    check_block(c, k->body);
+    return c->wrong;
+}
+
+const char *kernel_check(const Program *p, const Kernel *k, int *unproven) {
+    Checker c = {0};
+    const char *why = check_kernel(&c, p, k);
     if (unproven) *unproven = c.unproven;
-    return c.wrong;
+    return why;
+}
+
+const char *kernel_check_accesses(const Program *p, const Kernel *k, void (*visit)(const Access *a, void *context),
+                                  void *context) {
+    Checker c = {.visit = visit, .visitor = context};
+    return check_kernel(&c, p, k);
 }

@@ -55,10 +55,11 @@ static uint64_t mix(uint64_t h, uint64_t x) {
     return h ^ (h >> 29);
 }
 
-/* From what never differs between runs: ids, not addresses. */
+/* From what it says: no addresses, and no order of creation, which C leaves open where two arguments are built in one
+ * call. */
 static uint64_t expr_hash(const Expr *e) {
     uint64_t h = mix((uint64_t)e->kind, ((uint64_t)e->type << 8) | (uint64_t)e->op);
-    for (int k = 0; k < e->n_args; k++) h = mix(h, (uint64_t)e->args[k]->id);
+    for (int k = 0; k < e->n_args; k++) h = mix(h, e->args[k]->content);
     if (e->kind == EX_CONST) h = mix(h, (uint64_t)e->value.i);
     if (e->kind == EX_VAR) h = mix(h, (uint64_t)e->var->id);
     if (e->kind == EX_LOAD) h = mix(h, (uint64_t)e->buffer->id);
@@ -159,6 +160,7 @@ const Expr *expr_intern(Builder *b, const Expr *like) {
     Expr *e = NEW(b->arena, Expr);
     *e = *like;
     e->id = b->kernel->n_exprs++;
+    e->content = hash;
     derive(e);
     t->slots[at] = (Slot){hash, e};
     t->n++;

@@ -84,7 +84,7 @@ const Expr *simplify_bool(Builder *b, ScalarOp op, const Expr *x, const Expr *y)
     if (x == y) return x;
     if (is_not(x, y) && op == SC_AND) return ex_bool(b, false);
     if (is_not(x, y) && op == SC_OR) return ex_bool(b, true);
-    return x->id > y->id ? expr_raw(b, op, DT_BOOL, y, x, NULL) : NULL;
+    return expr_before(y, x) ? expr_raw(b, op, DT_BOOL, y, x, NULL) : NULL;
 }
 
 /* The range of x - y as true integers; false: it may wrap. */
@@ -144,7 +144,7 @@ static const Expr *simplify_equal(Builder *b, ScalarOp op, const Expr *x, const 
     Range d;
     if (x == y) return ex_bool(b, op == SC_EQ);
     if (difference(x, y, &d) && (d.lo > 0 || d.hi < 0)) return ex_bool(b, op == SC_NE);
-    if (x->kind == EX_CONST || (x->id > y->id && y->kind != EX_CONST))
+    if (x->kind == EX_CONST || (expr_before(y, x) && y->kind != EX_CONST))
         return expr_raw(b, op, DT_BOOL, y, x, NULL);
     return NULL;
 }
@@ -161,7 +161,7 @@ static const Expr *simplify_min_max(Builder *b, ScalarOp op, const Expr *x, cons
     if (x->kind == EX_CONST) return ex_scalar(b, op, y, x, NULL);
     if (y->kind == EX_CONST && is_op(x, op) && expr_is_const_int(x->args[1], &c))
         return ex_scalar(b, op, x->args[0], ex_scalar(b, op, x->args[1], y, NULL), NULL);
-    return x->id > y->id && y->kind != EX_CONST ? expr_raw(b, op, x->type, y, x, NULL) : NULL;
+    return expr_before(y, x) && y->kind != EX_CONST ? expr_raw(b, op, x->type, y, x, NULL) : NULL;
 }
 
 static const Expr *simplify_div(Builder *b, const Expr *x, const Expr *y) {
@@ -203,7 +203,7 @@ static const Expr *simplify_index_sum(Builder *b, ScalarOp op, const Expr *x, co
     case SC_MUL:
         if (expr_is_const_int(y, &c)) return sum_scale(b, x, c);
         if (expr_is_const_int(x, &c)) return sum_scale(b, y, c);
-        return x->id > y->id ? expr_raw(b, op, DT_I64, y, x, NULL) : NULL;
+        return expr_before(y, x) ? expr_raw(b, op, DT_I64, y, x, NULL) : NULL;
     default: return NULL;
     }
 }
@@ -221,7 +221,7 @@ static const Expr *simplify_identity(Builder *b, ScalarOp op, const Expr *x, con
         if (c == 0 && op != SC_DIV && op != SC_REM) return x;
         return NULL;
     }
-    return commutes && x->id > y->id ? expr_raw(b, op, x->type, y, x, NULL) : NULL;
+    return commutes && expr_before(y, x) ? expr_raw(b, op, x->type, y, x, NULL) : NULL;
 }
 
 const Expr *simplify_int(Builder *b, ScalarOp op, const Expr *x, const Expr *y) {

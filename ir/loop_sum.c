@@ -21,10 +21,6 @@ typedef struct Sum {
 static int64_t wrap_add(int64_t x, int64_t y) { return (int64_t)((uint64_t)x + (uint64_t)y); }
 static int64_t wrap_mul(int64_t x, int64_t y) { return (int64_t)((uint64_t)x * (uint64_t)y); }
 
-static bool term_before(const Expr *x, const Expr *y) {
-    return x->last_var != y->last_var ? x->last_var < y->last_var : x->id < y->id;
-}
-
 static void drop_term(Sum *s, int at) {
     s->n--;
     for (int i = at; i < s->n; i++) s->terms[i] = s->terms[i + 1];
@@ -32,7 +28,7 @@ static void drop_term(Sum *s, int at) {
 
 static bool add_term(Sum *s, const Expr *x, int64_t c) {
     int at = s->n;
-    while (at > 0 && !term_before(s->terms[at - 1].x, x)) {
+    while (at > 0 && !expr_before(s->terms[at - 1].x, x)) {
         at--;
         if (s->terms[at].x != x) continue;
         s->terms[at].c = wrap_add(s->terms[at].c, c);

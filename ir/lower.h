@@ -79,5 +79,7 @@ bool lower_is_plain(const Lower *l);
 
 /* Replaces EXPAND nodes until none is left (BIT by definition). */
 bool graph_expand(Graph *g);
+/* The same for the nodes that `wanted` tells. */
+bool graph_expand_some(Graph *g, bool (*wanted)(const Node *n));
 
 #endif

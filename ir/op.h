@@ -79,11 +79,14 @@ typedef struct OpInfo {
     CodeFn *code;
     NeedFn *need;                  /* CODE only; NULL: all NEED_ELEMENTS */
     const AttrInfo *attrs;         /* ends with a name NULL */
+    const struct sonoc_op *custom; /* of a registered operator (custom.h): its id is OP_NONE; else NULL */
 } OpInfo;
 
 extern const OpInfo op_infos[OP_COUNT];
 
 const OpInfo *op_find(const char *domain, const char *name);   /* NULL if sonoc lacks it */
+/* In the table, or else among the operators that are registered in the unit. */
+const OpInfo *op_find_in(const Unit *u, const char *domain, const char *name);
 const AttrInfo *op_find_attr(const OpInfo *op, const char *name);
 
 #endif

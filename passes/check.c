@@ -113,6 +113,7 @@ static bool breaks(const Graph *before, void *context) {
     Trial *t = context;
     Unit apart;
     if (!unit_begin(&apart, before->unit->file, 0)) return false;
+    apart.registry = before->unit->registry;
     t->what = NULL;
     if (setjmp(apart.escape.jump)) {
         t->what = arena_format(t->arena, "%s", apart.escape.message);
@@ -218,6 +219,7 @@ static bool runs(const Graph *g, const PassOptions *options) {
     Unit apart;
     volatile bool ok = false;    /* set between setjmp and longjmp */
     if (!unit_begin(&apart, g->unit->file, 0)) return false;
+    apart.registry = g->unit->registry;
     if (!setjmp(apart.escape.jump)) {
         Graph *own = graph_copy(&apart, g);
         const char *why;
@@ -250,6 +252,7 @@ bool passes_check(const Graph *g, const PassOptions *options, CheckReport *repor
     Unit apart;
     *report = (CheckReport){0};
     if (!unit_begin(&apart, g->unit->file, 0)) return true;
+    apart.registry = g->unit->registry;
     PassCheck check = {.unit = &apart, .report = report};
     if (setjmp(apart.escape.jump)) {
         report->unchecked++;

@@ -32,6 +32,13 @@ static Node *upsampling_before(const Node *n) {
     return keeps && value_count(v) >= LEAST_GAIN * value_count(x) ? r : NULL;
 }
 
+/* UpsampleConv always has one. */
+static Value *bias_of(Graph *g, const Node *n) {
+    const Value *w = n->inputs[1];
+    return node_has_input(n, 2) ? n->inputs[2]
+                                : graph_add_constant(g, "bias", tensor_new(g->unit->arena, w->dtype, 1, &w->dims[0].size));
+}
+
 static void exchange(Graph *g, const PassOptions *options, Node *n) {
     Node *r = is_simple_conv(n) ? upsampling_before(n) : NULL;
     const Tensor *source[2], *weight[2];
@@ -39,7 +46,7 @@ static void exchange(Graph *g, const PassOptions *options, Node *n) {
         return;
     if (!rewrite_allowed(g, options, n)) return;
     remark(g, options, REMARK_MATCHED, n, "the products are taken before the upsampling by '%s'", r->name);
-    Value *inputs[7] = {r->inputs[0], n->inputs[1], node_has_input(n, 2) ? n->inputs[2] : NULL};
+    Value *inputs[7] = {r->inputs[0], n->inputs[1], bias_of(g, n)};
     for (int a = 0; a < 2; a++) {
         inputs[3 + 2 * a] = graph_add_constant(g, a ? "source_x" : "source_y", source[a]);
         inputs[4 + 2 * a] = graph_add_constant(g, a ? "weight_x" : "weight_y", weight[a]);

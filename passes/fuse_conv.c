@@ -1,7 +1,7 @@
 /* fuse_conv.c - what is linear around a convolution goes into its weights and bias.
  *
- *     BatchNormalization, Mul, Add, Sub, Div by a constant a channel, behind Conv, ConvTranspose, DeformConv, and before Conv
- *     Pad with zeros before Conv                                           (fuse_pad: BIT)
+ *     BatchNormalization, Mul, Add, Sub, Div by a constant a channel, behind Conv, ConvTranspose, DeformConv, or behind
+ *     a Concat or Add of such; and before Conv
  *
  * Before a convolution an addition is exact only where no padding is read: zeros are padded behind it.  REAL. */
 #include "match.h"
@@ -139,7 +139,51 @@ static bool affine_behind(Graph *g, const PassOptions *options, Node *n) {
     }
     if (!rewrite_allowed(g, options, n)) return false;
     remark(g, options, REMARK_MATCHED, n, "%s of '%s'", kind_of(&a), conv->name);
-    node_become(g, n, conv_with(g, conv, conv->inputs[0], scaled_weights(g, conv, a.factor), changed_bias(g, conv, &a)));
+    Value *weights = scaled_weights(g, conv, a.factor);
+    Value *bias = changed_bias(g, conv, &a);
+    node_become(g, n, conv_with(g, conv, conv->inputs[0], weights, bias));
+    return true;
+}
+
+static const Node *private_conv(const Value *v) {
+    const Node *conv = v->producer;
+    return conv && !conv->dead && is_foldable(conv) && value_is_private(v) ? conv : NULL;
+}
+
+/* The convolutions that n joins (Concat of channels) or adds: all its inputs, and nobody else reads them. */
+static bool joins_convs(const Node *n) {
+    bool joins = n->op->id == OP_Concat && n->outputs[0]->rank >= 3 && value_axis(n, "axis") == 1;
+    if (!joins && !(n->op->id == OP_Add && same_shape(n->inputs[0], n->inputs[1]))) return false;
+    for (int k = 0; k < n->n_inputs; k++)
+        if (!private_conv(n->inputs[k])) return false;
+    return joins || n->inputs[0] != n->inputs[1];
+}
+
+/* BatchNormalization and kin behind a Concat or an Add of convolutions: a part each, or the factor in all of them and the
+ * addend in one. */
+static bool affine_behind_joined(Graph *g, const PassOptions *options, Node *n) {
+    Affine a;
+    if (!read_affine(g, n, &a)) return false;
+    Node *join = a.x->producer;
+    if (!join || join->dead || !value_is_private(a.x) || !joins_convs(join)) return false;
+    if (!rewrite_allowed(g, options, n)) return false;
+    remark(g, options, REMARK_MATCHED, n, "%s of the convolutions of '%s'", kind_of(&a), join->name);
+    int64_t at = 0;
+    Value **inputs = NEW_ARRAY(g->unit->arena, Value *, join->n_inputs);
+    for (int k = 0; k < join->n_inputs; k++) {
+        const Node *conv = join->inputs[k]->producer;
+        Affine part = {.factor = a.factor, .addend = k ? NULL : a.addend, .channels = join->inputs[k]->dims[1].size};
+        if (join->op->id == OP_Concat) {
+            part.factor = a.factor ? a.factor + at : NULL;
+            part.addend = a.addend ? a.addend + at : NULL;
+            at += part.channels;
+        }
+        Value *bias = changed_bias(g, conv, &part);
+        inputs[k] = conv_with(g, conv, conv->inputs[0], scaled_weights(g, conv, part.factor), bias);
+    }
+    Node *made = node_open(g, join, join->op->id, inputs, join->n_inputs);
+    copy_attrs(g, made, join);
+    node_become(g, n, node_close(g, made));
     return true;
 }
 
@@ -174,7 +218,9 @@ static Value *conv_of_affine(Graph *g, const Node *conv, const Affine *a) {
         if (a->addend) gain.addend[output_channel(conv, i)] += x * a->addend[c];
         put(t, i, a->factor ? x * a->factor[c] : x);
     }
-    return conv_with(g, conv, a->x, graph_add_constant(g, w->name, t), changed_bias(g, conv, &gain));
+    Value *weights = graph_add_constant(g, w->name, t);
+    Value *bias = changed_bias(g, conv, &gain);
+    return conv_with(g, conv, a->x, weights, bias);
 }
 
 static bool affine_before(Graph *g, const PassOptions *options, Node *n) {
@@ -194,47 +240,7 @@ static bool affine_before(Graph *g, const PassOptions *options, Node *n) {
 }
 
 bool pass_fuse_conv(Graph *g, const PassOptions *options) {
-    static RewriteFn *const rewrites[] = {affine_behind, affine_before};
+    static RewriteFn *const rewrites[] = {affine_behind, affine_behind_joined, affine_before};
     rewrite_everywhere(g, options, rewrites, (int)(sizeof rewrites / sizeof *rewrites));
-    return true;
-}
-
-/* Padding. */
-
-static bool pads_zeros(const Node *pad, Ints *amounts) {
-    const char *mode = node_string(pad, "mode");
-    if (mode && strcmp(mode, "constant")) return false;
-    if (node_has_input(pad, 2) && !match_scalar_is(pad->inputs[2], 0)) return false;
-    return !node_has_input(pad, 3) && match_ints(pad->inputs[1], amounts) && amounts->n == 2 * pad->inputs[0]->rank;
-}
-
-static bool pad_before(Graph *g, const PassOptions *options, Node *n) {
-    const Node *pad = n->op->id == OP_Conv ? match_op(n->inputs[0], OP_Pad) : NULL;
-    Ints amounts;
-    if (!pad || !value_is_static(pad->inputs[0])) return false;
-    int rank = pad->inputs[0]->rank, axes = rank - 2, count;
-    const int64_t *old = node_ints(n, "pads", &count);
-    const char *mode = node_string(n, "auto_pad");
-    bool fits = pads_zeros(pad, &amounts) && (!mode || !strcmp(mode, "NOTSET"));
-    for (int d = 0; fits && d < 2 * rank; d++) fits = d % rank < 2 ? amounts.at[d] == 0 : amounts.at[d] >= 0;
-    if (!fits) {
-        remark(g, options, REMARK_MISSED, n, "'%s' is no padding with zeros of spatial axes", pad->name);
-        return false;
-    }
-    if (!rewrite_allowed(g, options, n)) return false;
-    remark(g, options, REMARK_MATCHED, n, "pads by itself, instead of '%s'", pad->name);
-    int64_t pads[2 * MAX_RANK];
-    for (int d = 0; d < axes; d++) {
-        pads[d] = amounts.at[2 + d] + (old ? old[d] : 0);
-        pads[axes + d] = amounts.at[rank + 2 + d] + (old ? old[axes + d] : 0);
-    }
-    node_set_ints(g, n, "pads", pads, 2 * axes);
-    n->inputs[0] = pad->inputs[0];
-    return true;
-}
-
-bool pass_fuse_pad(Graph *g, const PassOptions *options) {
-    static RewriteFn *const rewrites[] = {pad_before};
-    rewrite_everywhere(g, options, rewrites, 1);
     return true;
 }

@@ -3,11 +3,12 @@
  * A graph that does not hold the invariants after a pass is a mistake of that pass. */
 #include "pass_run.h"
 
+#include "../custom_ops/sonoc_op.h"
 #include "check.h"
+#include "custom.h"
 #include "infer.h"
 #include "lower.h"
 #include "watch.h"
-
 #include <string.h>
 #include <time.h>
 
@@ -19,6 +20,11 @@ bool pass_dead(Graph *g, const PassOptions *options) {
     (void)options;
     graph_sweep(g);
     return true;
+}
+
+bool pass_spellings(Graph *g, const PassOptions *options) {
+    (void)options;
+    return graph_expand_spellings(g);
 }
 
 bool pass_expand(Graph *g, const PassOptions *options) {
@@ -114,10 +120,38 @@ static bool run_group(Graph *g, const Step *step, const PassOptions *options) {
     return true;
 }
 
+static bool is_end(const Step *s, const PassOptions *options) {
+    return options->keep_operators && !options->only && s->pass && s->pass->run == pass_expand;
+}
+
 static bool run_steps(Graph *g, const Step *steps, const PassOptions *options) {
-    for (const Step *s = steps; s && !options->run->stopped; s = s->next)
+    for (const Step *s = steps; s && !options->run->stopped; s = s->next) {
+        if (is_end(s, options)) break;
         if (!(s->pass ? run_pass : run_group)(g, s, options)) return false;
+    }
     return true;
+}
+
+/* Passes that are registered in the unit run after our own over operators. */
+
+static bool allow_rewrite(Graph *g, const Node *at, const void *options) { return rewrite_allowed(g, options, at); }
+
+static bool pass_registered(Graph *g, const PassOptions *options) {
+    const struct sonoc_pass *p = registry_find_pass(g->unit, options->run->step->pass->name);
+    return custom_pass_run(g, p, allow_rewrite, options);
+}
+
+static void add_registered(Graph *g, PassOptions *options) {
+    int n = registry_passes(g->unit);
+    Pass *more = NEW_ARRAY(g->unit->arena, Pass, options->n_more + n);
+    for (int i = 0; i < options->n_more; i++) more[i] = options->more[i];
+    for (int i = 0; i < n; i++) {
+        const struct sonoc_pass *p = registry_pass(g->unit, i);
+        more[options->n_more + i] = (Pass){.name = p->name, .run = pass_registered, .promise = (PassClass)p->promise,
+                                           .level = p->level, .summary = p->summary, .after = "share_fused"};
+    }
+    options->more = more;
+    options->n_more += n;
 }
 
 static bool is_known(Graph *g, const PassOptions *options, const char *name) {
@@ -130,8 +164,9 @@ bool passes_run(Graph *g, const PassOptions *options) {
     PassOptions running = *options;
     Step *steps;
     running.run = &run;
-    if (!is_known(g, options, options->stop_after) || !is_known(g, options, options->print_before) ||
-        !is_known(g, options, options->print_after) || !steps_of(g, &running, &steps))
+    add_registered(g, &running);
+    if (!is_known(g, &running, options->stop_after) || !is_known(g, &running, options->print_before) ||
+        !is_known(g, &running, options->print_after) || !steps_of(g, &running, &steps))
         return false;
     if (!run_steps(g, steps, &running)) return false;
     verify(g, "the last");

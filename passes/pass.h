@@ -71,6 +71,7 @@ struct PassOptions {
     const Pass *more;            /* passes besides those of the table; one of the same name takes a row's place */
     int n_more;
     const struct RuleSet *rules; /* those of the user, after our own, or NULL: rule.h */
+    bool keep_operators;         /* the standard pipeline stops where operators are taken apart for the lowering */
     PassReport *report;          /* NULL: nothing is told */
     struct PassCheck *check;     /* the promise of each pass is checked: passes_check sets it, else NULL */
     struct PassRun *run;         /* the run that calls the pass; kept by passes_run, NULL outside of one */

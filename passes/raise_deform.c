@@ -16,7 +16,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_NODES = 400, MOST_POINTS = 1 << 20, MOST_STEP = 3, MOST_DILATION = 3 };
+enum { MOST_NODES = 400, MOST_POINTS = 1 << 20, FIRST_POINTS = 1 << 12, MOST_STEP = 3, MOST_DILATION = 3 };
 
 typedef struct Soup {
     Node *conv;                          /* of stride K, at the end */
@@ -174,14 +174,16 @@ static float random_offset(Random *r, double beyond) {
     return (float)(kind < 6 ? random_between(r, -3, 3) : random_between(r, -beyond, beyond));
 }
 
-/* One point for every tap of every pixel; images and channels take turns. */
-static void choose_points(Arena *a, Trial *t) {
+/* One point for every tap of every pixel, or `most` of them; images and channels take turns. */
+static void choose_points(Arena *a, Trial *t, Random *r, int64_t most) {
     const Soup *s = t->soup;
     int64_t pixels = s->out_height * s->out_width, k = s->kernel;
-    t->n_points = pixels * s->taps > s->channels ? pixels * s->taps : s->channels;
+    int64_t all = pixels * s->taps > s->channels ? pixels * s->taps : s->channels;
+    t->n_points = all < most ? all : most;
     t->points = NEW_ARRAY(a, int64_t, 4 * t->n_points);
     for (int64_t i = 0; i < t->n_points; i++) {
-        int64_t tap = i % s->taps, pixel = i / s->taps % pixels;
+        int64_t place = t->n_points == all ? i : (int64_t)(random_bits(r) % (uint64_t)all);
+        int64_t tap = place % s->taps, pixel = place / s->taps % pixels;
         int64_t row = pixel / s->out_width, column = pixel % s->out_width;
         int64_t point[] = {i % s->batch, i * 7 % s->channels, row * k + tap / k, column * k + tap % k};
         memcpy(t->points + 4 * i, point, sizeof point);
@@ -222,7 +224,7 @@ static Trial make_trial(Arena *a, const Soup *s, const Geometry *geo) {
     for (int64_t i = 0; i < pixels * 2 * s->taps; i++) t.offset[i] = random_offset(&r, beyond);
     if (geo) aim(&t, geo, &r);
     t.mask = random_floats(a, &r, pixels * s->taps, 0.1, 1);
-    choose_points(a, &t);
+    choose_points(a, &t, &r, geo ? MOST_POINTS : FIRST_POINTS);
     t.got = NEW_ARRAY(a, float, t.n_points);
     return t;
 }
@@ -298,7 +300,7 @@ static const char *prove(const Graph *g, const Soup *s, Geometry *geo) {
     static const char *const differs = "run on random numbers, it is not what DeformConv computes";
     Probe probe = {.target = s->laid_out, .leaves = {s->image, s->offset, s->mask}, .n_leaves = s->mask ? 3 : 2};
     if (!probe_is_closed(g, &probe, MOST_NODES)) return "the samples depend on more than image, offset and mask";
-    if (s->out_height * s->out_width * s->taps > MOST_POINTS) return "the map is too large to be tried";
+    if (s->out_height * s->out_width * s->taps > MOST_POINTS || s->channels > MOST_POINTS) return "the map is too large to be tried";
     ArenaMark mark = arena_mark(g->unit->arena);
     Trial t = make_trial(g->unit->arena, s, NULL);
     const char *why = !run_trial(g, &t) ? cannot : !find_geometry(&t, geo) ? differs : NULL;

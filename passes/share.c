@@ -9,10 +9,12 @@
 
 enum { MAX_SHARED = 1 << 16 };   /* elements of the largest constant that is compared */
 
+static bool same_bytes(const void *a, const void *b, size_t n) { return !n || !memcmp(a, b, n); }
+
 static bool same_tensor(const Tensor *a, const Tensor *b) {
     if (a->dtype != b->dtype || a->rank != b->rank || a->count != b->count) return false;
-    if (memcmp(a->dims, b->dims, (size_t)a->rank * sizeof *a->dims) != 0) return false;
-    return !memcmp(a->data, b->data, (size_t)a->count * (size_t)dtypes[a->dtype].bytes);
+    return same_bytes(a->dims, b->dims, (size_t)a->rank * sizeof *a->dims) &&
+           same_bytes(a->data, b->data, (size_t)a->count * (size_t)dtypes[a->dtype].bytes);
 }
 
 static bool can_share_constant(const Value *v) {

@@ -246,7 +246,7 @@ static void tidy_attrs(Graph *g, Node *n) {
         node_set_int(g, n, "axis", value_axis(n, "axis"));
     for (int i = n->n_attrs - 1; i >= 0; i--)
         if (says_nothing(n, &n->attrs[i])) node_drop_attr(n, n->attrs[i].name);
-    qsort(n->attrs, (size_t)n->n_attrs, sizeof *n->attrs, compare_attrs);
+    if (n->n_attrs) qsort(n->attrs, (size_t)n->n_attrs, sizeof *n->attrs, compare_attrs);
 }
 
 static bool commutes(OpId op) { return op == OP_Add || op == OP_Mul; }

@@ -37,13 +37,13 @@ def test_usage(sonoc, folder):
 
 def test_help(sonoc, folder):
     """Help, man page and completions know every command and option."""
-    commands = ["compile", "run", "verify", "show", "opt", "ops"]
+    commands = ["compile", "run", "verify", "show", "opt", "ops", "passes", "bisect", "reduce"]
     overview, man = run(sonoc, folder, "--help")[0], run(sonoc, folder, "--man")[0]
     shells = {shell: run(sonoc, folder, f"--completion={shell}")[0] for shell in ("bash", "zsh", "fish")}
     for command in commands:
         text = run(sonoc, folder, command, "--help")[0]
         assert text == run(sonoc, folder, "help", command)[0] and command in overview and f".SS {command}" in man
-        options = [word.split("=")[0] for word in text.replace(",", " ").replace(";", " ").split() if word.startswith("--")]
+        options = [word.split("=")[0].rstrip("[") for word in text.replace(",", " ").replace(";", " ").split() if word.startswith("--")]
         for option in options:
             assert option.replace("-", "\\-") in man, option
             assert option in shells["bash"] and option in shells["zsh"] and f"-l {option[2:]}" in shells["fish"], option
@@ -148,7 +148,7 @@ def test_json(sonoc, folder):
     assert any(op["name"] == "Conv" for op in json.loads(run(sonoc, folder, "ops", "--json")[0]))
     report = json.loads(run(sonoc, folder, "compile", "m.sonoc", "-o", "net.c", "--json")[0])
     assert len(report["kernels"]) == 1
-    assert json.loads(run(sonoc, folder, "opt", "--help-passes", "--json")[0])[0]["name"] == "infer"
+    assert json.loads(run(sonoc, folder, "passes", "--json")[0])["passes"][0]["name"] == "infer"
 
 
 def test_full_disk(sonoc, folder):

@@ -21,7 +21,7 @@ MAY_INCLUDE = {  # folder: folders whose headers it may include
     "custom_ops": set(),
     "runtime": set(),
 }
-PUBLIC_HEADER = "sonoc_custom.h"  # what custom operators may include
+PUBLIC_HEADER = "sonoc_op.h"  # what custom operators may include
 
 GRAPH_SIDE = {"graph.h", "graph_text.h", "op.h", "infer.h"}
 LOOP_SIDE = {"loop.h", "loop_build.h", "interp.h", "target.h"}

@@ -1,6 +1,7 @@
 /* compile.c - sonoc compile: a model to FILE.c, FILE.h and, in some forms, a file of weights; all or none. */
 #include "command.h"
 
+#include "certificate.h"
 #include "emit_c.h"
 #include "program_report.h"
 #include <string.h>
@@ -46,11 +47,14 @@ static bool check_output(Session *s) {
     return false;
 }
 
-static bool write_files(Session *s, const Paths *paths, const EmitResult *result) {
+static bool write_files(Session *s, const Program *p, const Paths *paths, const EmitResult *result) {
     Unit *u = &s->unit;
     OutputSet *set = &s->outputs;
     session_stage(s, "writing");
-    return output_add(u, set, paths->source, result->source.at, result->source.n) &&
+    const char *certificate = s->options->certificate;
+    const Text *text = certificate ? certificate_of(p) : NULL;
+    return (!text || output_add(u, set, certificate, text->at, text->n)) &&
+           output_add(u, set, paths->source, result->source.at, result->source.n) &&
            output_add(u, set, paths->header, result->header.at, result->header.n) &&
            (!result->weights.n || output_add(u, set, paths->weights, result->weights.at, result->weights.n)) &&
            output_commit(u, set);
@@ -83,7 +87,7 @@ int command_compile(Session *s) {
     EmitResult result = {0};
     session_stage(s, "printing C");
     emit_c(p, &options, &result);
-    if (!write_files(s, &paths, &result)) return diag_status(&s->unit);
+    if (!write_files(s, p, &paths, &result)) return diag_status(&s->unit);
     if (o->report || o->json) print_report(s, p, &paths, &result);
     return STATUS_OK;
 }

@@ -1,5 +1,6 @@
 /* main.c - the command line: reads the options, runs the command, tells what went wrong, gives the exit status. */
 #include "command.h"
+#include "plugins.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -49,7 +50,7 @@ static int run_session(Session *s) {
         progress_end(s->progress);
         status = tell_escape(s);
     } else {
-        status = commands[s->options->command](s);
+        status = plugins_load(s) ? commands[s->options->command](s) : diag_status(&s->unit);
         progress_end(s->progress);
     }
     output_drop(&s->outputs);

@@ -1,6 +1,7 @@
 /* ops.c - sonoc ops: the table of operators. */
 #include "command.h"
 
+#include "custom.h"
 #include "json.h"
 #include <stdlib.h>
 #include <string.h>
@@ -28,10 +29,12 @@ static void json_one(Json *j, const OpInfo *op) {
 }
 
 int command_ops(Session *s) {
-    const OpInfo *ops[OP_COUNT];
+    int registered = registry_ops(&s->unit);
+    const OpInfo **ops = NEW_ARRAY(s->unit.arena, const OpInfo *, OP_COUNT + registered);
     int n = 0;
     for (int i = 0; i < OP_COUNT; i++)
         if (op_infos[i].name) ops[n++] = &op_infos[i];
+    for (int i = 0; i < registered; i++) ops[n++] = registry_op(&s->unit, i);
     qsort(ops, (size_t)n, sizeof *ops, by_name);
     Json j = {.out = stdout};
     if (s->options->json) json_begin(&j, NULL, '[');

@@ -39,6 +39,29 @@ bool output_add(Unit *u, OutputSet *set, const char *path, const void *bytes, si
     return ok ? true : diag(u, NO_PLACE, D_OUTPUT_FILE, path, strerror(problem));
 }
 
+bool output_begin(Unit *u, OutputSet *set, const char *path, OutputStream *stream) {
+    char *temporary = arena_format(u->arena, "%s.XXXXXX", path);
+    int file = mkstemp(temporary);
+    if (file < 0) return diag(u, NO_PLACE, D_OUTPUT_FILE, path, strerror(errno));
+    vec_push(u->arena, set, ((OutputFile){path, temporary}));
+    FILE *open = open_up(file) ? fdopen(file, "w") : NULL;
+    *stream = (OutputStream){u, path, open};
+    if (open) return true;
+    int problem = errno;
+    close(file);
+    return diag(u, NO_PLACE, D_OUTPUT_FILE, path, strerror(problem));
+}
+
+bool output_write(OutputStream *s, const void *bytes, size_t n) {
+    return fwrite(bytes, 1, n, s->file) == n || diag(s->unit, NO_PLACE, D_OUTPUT_FILE, s->path, strerror(errno));
+}
+
+bool output_end(OutputStream *s) {
+    bool failed = ferror(s->file);
+    if (!fclose(s->file)) return !failed;
+    return diag(s->unit, NO_PLACE, D_OUTPUT_FILE, s->path, strerror(errno));
+}
+
 bool output_commit(Unit *u, OutputSet *set) {
     for (int i = 0; i < set->n; i++) {
         OutputFile *f = &set->at[i];

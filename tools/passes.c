@@ -1,6 +1,8 @@
 /* passes.c - sonoc passes: the table, and the pipeline that it is. */
 #include "command.h"
 
+#include "../custom_ops/sonoc_op.h"
+#include "custom.h"
 #include "json.h"
 #include "pass.h"
 #include <inttypes.h>
@@ -47,10 +49,16 @@ static void json_pass(Json *j, const Pass *p) {
     json_end(j, '}');
 }
 
+static const Pass *as_pass(const struct sonoc_pass *from, Pass *to) {
+    *to = (Pass){.name = from->name, .summary = from->summary, .promise = (PassClass)from->promise, .level = from->level};
+    return to;
+}
+
 int command_passes(Session *s) {
     Json j = {.out = stdout};
     if (!s->options->json) {
         for (const Pass *p = passes; p->name; p++) print_pass(p);
+        for (int i = 0; i < registry_passes(&s->unit); i++) print_pass(as_pass(registry_pass(&s->unit, i), &(Pass){0}));
         printf("\npipeline: %s\n", pass_standard_pipeline);
         return STATUS_OK;
     }
@@ -59,6 +67,7 @@ int command_passes(Session *s) {
     json_text(&j, "pipeline", pass_standard_pipeline);
     json_begin(&j, "passes", '[');
     for (const Pass *p = passes; p->name; p++) json_pass(&j, p);
+    for (int i = 0; i < registry_passes(&s->unit); i++) json_pass(&j, as_pass(registry_pass(&s->unit, i), &(Pass){0}));
     json_end(&j, ']');
     json_end(&j, '}');
     return STATUS_OK;

@@ -28,6 +28,7 @@ PassOptions session_pass_options(const Session *s, PassReport *report) {
     to.rewrite_limit = o->bisect_limit.value;
     to.want_remarks = o->remarks != NULL;
     to.rules = s->rules;
+    to.keep_operators = o->command == CMD_opt && o->output && path_ends(o->output, ".onnx");
     to.report = report;
     return to;
 }

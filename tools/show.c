@@ -1,6 +1,7 @@
 /* show.c - sonoc show: what a model is and what it costs. */
 #include "command.h"
 
+#include "custom.h"
 #include "json.h"
 #include <inttypes.h>
 
@@ -16,15 +17,29 @@ static Totals totals_of(const Program *p) {
     return t;
 }
 
-/* Operators of the file, by the order of the table. */
-typedef struct Census { int counts[OP_COUNT]; int nodes; } Census;
+/* Operators of the file, by the order of the table; those that are registered come after. */
+typedef struct Census { const OpInfo **ops; int *counts; int n, nodes; } Census;
+
+static Census census_of(const Unit *u) {
+    Census c = {.n = OP_COUNT + registry_ops(u)};
+    c.ops = NEW_ARRAY(u->arena, const OpInfo *, c.n);
+    c.counts = NEW_ARRAY(u->arena, int, c.n);
+    for (int i = 0; i < c.n; i++) c.ops[i] = i < OP_COUNT ? &op_infos[i] : registry_op(u, i - OP_COUNT);
+    return c;
+}
+
+static int *count_of(const Census *c, const OpInfo *op) {
+    int i = op->custom ? OP_COUNT : (int)op->id;
+    while (c->ops[i] != op) i++;
+    return &c->counts[i];
+}
 
 static void count_nodes(const Graph *g, Census *c) {
     for (int i = 0; i < g->nodes.n; i++) {
         const Node *n = g->nodes.at[i];
         if (n->dead) continue;
         c->nodes++;
-        c->counts[n->op->id]++;
+        ++*count_of(c, n->op);
     }
 }
 
@@ -52,8 +67,8 @@ static void print_text(const Session *s, const Program *p, const Census *before,
     print_ports("inputs", p->inputs.at, p->inputs.n);
     print_ports("outputs", p->outputs.at, p->outputs.n);
     printf("operators\n");
-    for (int i = 0; i < OP_COUNT; i++)
-        if (before->counts[i]) printf("  %-24s %6d\n", op_infos[i].name, before->counts[i]);
+    for (int i = 0; i < before->n; i++)
+        if (before->counts[i]) printf("  %-24s %6d\n", before->ops[i]->name, before->counts[i]);
     printf("nodes           %d in the file, %d after the passes\n", before->nodes, after->nodes);
     printf("parameters      %" PRId64 "\n", count_parameters(s->graph));
     printf("multiply-adds   %" PRId64 "\n", t.macs);
@@ -84,8 +99,8 @@ static void print_json(const Session *s, const Program *p, const Census *before,
     json_ports(&j, "inputs", p->inputs.at, p->inputs.n);
     json_ports(&j, "outputs", p->outputs.at, p->outputs.n);
     json_begin(&j, "operators", '{');
-    for (int i = 0; i < OP_COUNT; i++)
-        if (before->counts[i]) json_int(&j, op_infos[i].name, before->counts[i]);
+    for (int i = 0; i < before->n; i++)
+        if (before->counts[i]) json_int(&j, before->ops[i]->name, before->counts[i]);
     json_end(&j, '}');
     json_int(&j, "nodes", before->nodes);
     json_int(&j, "nodes_after_passes", after->nodes);
@@ -98,7 +113,7 @@ static void print_json(const Session *s, const Program *p, const Census *before,
 }
 
 int command_show(Session *s) {
-    Census before = {0}, after = {0};
+    Census before = census_of(&s->unit), after = census_of(&s->unit);
     if (!pipeline_import(s)) return diag_status(&s->unit);
     count_nodes(s->graph, &before);
     if (!pipeline_passes(s)) return diag_status(&s->unit);

@@ -1,12 +1,14 @@
-/* verify.c - sonoc verify: how far a backend's outputs are from the expected ones, or from the interpreter's. */
+/* verify.c - sonoc verify: how far a backend's outputs are from the expected ones, from the interpreter's,
+ * or from what an operator's own reference function gives. */
 #include "command.h"
 
 #include "json.h"
 #include "ports.h"
+#include "reference.h"
 #include <inttypes.h>
 
 static Bound bound_of(const Options *o) {
-    bool is_expected = o->expect.n > 0;
+    bool is_expected = o->expect.n > 0 || o->reference;
     return (Bound){
         .atol = o->atol.given ? o->atol.value : is_expected ? 1e-7 : 0,
         .rtol = o->rtol.given ? o->rtol.value : is_expected ? 1e-3 : 0,
@@ -67,11 +69,16 @@ static bool compare_all(Session *s, const Program *p, const Tensor *const *got, 
 
 int command_verify(Session *s) {
     const Options *o = s->options;
+    const Graph *reference = o->reference ? reference_graph(s) : NULL;
+    if (o->reference && !reference) return diag_status(&s->unit);
     Program *p = pipeline_program(s, o->plain);
     const Tensor **inputs = p ? ports_inputs(s, p) : NULL;
     const Tensor **got = inputs ? ports_run(s, p, o->backend, inputs) : NULL;
     const Tensor **want = NULL;
-    if (got) want = o->expect.n ? ports_expected(s, p) : ports_run(s, p, "interp", inputs);
+    if (got && reference)
+        want = reference_run(s, reference, p, inputs);
+    else if (got)
+        want = o->expect.n ? ports_expected(s, p) : ports_run(s, p, "interp", inputs);
     if (!want) return diag_status(&s->unit);
     session_stage(s, NULL);
     return compare_all(s, p, got, want) ? STATUS_OK : STATUS_DIFFERS;

@@ -201,14 +201,14 @@ static bool expand_node(Graph *g, Node *n) {
 }
 
 /* Every node in its place, EXPAND nodes by their expansions.  Tells whether there were any. */
-static bool expand_round(Graph *g, bool *ok) {
+static bool expand_round(Graph *g, bool (*wanted)(const Node *n), bool *ok) {
     Node **nodes = g->nodes.at;
     int count = g->nodes.n;
     bool found = false;
     g->nodes.at = NULL;
     g->nodes.n = g->nodes.cap = 0;
     for (int i = 0; i < count; i++) {
-        if (nodes[i]->op->kind != OK_EXPAND) {
+        if (!wanted(nodes[i])) {
             vec_push(g->unit->arena, &g->nodes, nodes[i]);
             continue;
         }
@@ -218,9 +218,13 @@ static bool expand_round(Graph *g, bool *ok) {
     return found;
 }
 
-bool graph_expand(Graph *g) {
+static bool is_expandable(const Node *n) { return n->op->kind == OK_EXPAND; }
+
+bool graph_expand(Graph *g) { return graph_expand_some(g, is_expandable); }
+
+bool graph_expand_some(Graph *g, bool (*wanted)(const Node *n)) {
     bool ok = true;
     for (int round = 0; round < MAX_ROUNDS; round++)
-        if (!expand_round(g, &ok) || !ok) return ok;
+        if (!expand_round(g, wanted, &ok) || !ok) return ok;
     BUG(g->unit, "expansions do not end");
 }

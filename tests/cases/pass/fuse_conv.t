@@ -11,9 +11,9 @@ graph batch_norm_behind(%x: f32[1,1,3,3]) -> (%y) {
 }
 ---
 graph batch_norm_behind(%x: f32[1,1,3,3]) -> (%y) {
-    %b_9 = constant f32[2] {9.0, 9.0}
-    %w_10 = constant f32[2,1,1,1] {2.0, 3.0}
-    %y = Conv(%x, %w_10, %b_9) : f32[1,2,3,3]
+    %w_9 = constant f32[2,1,1,1] {2.0, 3.0}
+    %b_10 = constant f32[2] {9.0, 9.0}
+    %y = Conv(%x, %w_9, %b_10) : f32[1,2,3,3]
 }
 ===
 pass infer,tidy,fuse_conv,dead
@@ -29,9 +29,9 @@ graph scales_on_both_sides(%x: f32[1,2,3,3]) -> (%y) {
 }
 ---
 graph scales_on_both_sides(%x: f32[1,2,3,3]) -> (%y) {
-    %bias_12_14 = constant f32[1] {8.0}
-    %w_10_15 = constant f32[1,2,1,1] {10.0, 21.0}
-    %y = Conv(%x, %w_10_15, %bias_12_14) : f32[1,1,3,3]
+    %w_9_14 = constant f32[1,2,1,1] {10.0, 21.0}
+    %bias_12_15 = constant f32[1] {8.0}
+    %y = Conv(%x, %w_9_14, %bias_12_15) : f32[1,1,3,3]
 }
 ===
 pass infer,tidy,fuse_conv,dead
@@ -81,33 +81,63 @@ graph transposed(%x: f32[1,2,2,2]) -> (%y) {
     %y = ConvTranspose(%x, %w_5) : f32[1,2,2,2]
 }
 ===
-pass infer,tidy,fuse_pad,dead
-graph pad_before(%x: f32[1,1,3,3]) -> (%y) {
-    %p = constant i64[8] {0, 0, 1, 0, 0, 0, 2, 1}
-    %a = Pad(%x, %p)
-    %w = constant f32[1,1,2,2] {1.0, 2.0, 3.0, 4.0}
-    %y = Conv(%a, %w) {pads = [0, 1, 0, 1]}
+pass infer,tidy,fuse_conv,dead
+graph behind_concat(%x: f32[1,1,3,3]) -> (%y) {
+    %w = constant f32[1,1,1,1] {5.0}
+    %v = constant f32[2,1,1,1] {6.0, 7.0}
+    %p = Conv(%x, %w)
+    %q = Conv(%x, %v)
+    %c = Concat(%p, %q) {axis = 1}
+    %s = constant f32[3,1,1] {1.0, 2.0, 3.0}
+    %m = Mul(%c, %s)
+    %y = Add(%m, %s)
 }
 ---
-graph pad_before(%x: f32[1,1,3,3]) -> (%y) {
-    %w = constant f32[1,1,2,2] {1.0, 2.0, 3.0, 4.0}
-    %y = Conv(%x, %w) {pads = [1, 1, 2, 2]} : f32[1,1,5,5]
+graph behind_concat(%x: f32[1,1,3,3]) -> (%y) {
+    %w_9 = constant f32[1,1,1,1] {5.0}
+    %v_11 = constant f32[2,1,1,1] {12.0, 21.0}
+    %bias = constant f32[1] {1.0}
+    %bias_16 = constant f32[2] {2.0, 3.0}
+    %p_10_15 = Conv(%x, %w_9, %bias) : f32[1,1,3,3]
+    %q_12_17 = Conv(%x, %v_11, %bias_16) : f32[1,2,3,3]
+    %y = Concat(%p_10_15, %q_12_17) {axis = 1} : f32[1,3,3,3]
 }
 ===
-pass infer,tidy,fuse_pad,dead
-# missed: is no padding with zeros of spatial axes
-graph pads_ones(%x: f32[1,1,3,3]) -> (%y) {
-    %p = constant i64[8] {0, 0, 1, 0, 0, 0, 2, 1}
-    %one = constant f32[] {1.0}
-    %a = Pad(%x, %p, %one)
-    %w = constant f32[1,1,2,2] {1.0, 2.0, 3.0, 4.0}
-    %y = Conv(%a, %w)
+pass infer,tidy,fuse_conv,dead
+graph behind_add(%x: f32[1,1,3,3]) -> (%y) {
+    %w = constant f32[1,1,1,1] {5.0}
+    %v = constant f32[1,1,1,1] {6.0}
+    %p = Conv(%x, %w)
+    %q = Conv(%x, %v)
+    %c = Add(%p, %q)
+    %s = constant f32[1] {2.0}
+    %m = Mul(%c, %s)
+    %y = Sub(%m, %s)
 }
 ---
-graph pads_ones(%x: f32[1,1,3,3]) -> (%y) {
-    %p = constant i64[8] {0, 0, 1, 0, 0, 0, 2, 1}
-    %one = constant f32[] {1.0}
-    %w = constant f32[1,1,2,2] {1.0, 2.0, 3.0, 4.0}
-    %a = Pad(%x, %p, %one) : f32[1,1,6,4]
-    %y = Conv(%a, %w) : f32[1,1,5,3]
+graph behind_add(%x: f32[1,1,3,3]) -> (%y) {
+    %w_9 = constant f32[1,1,1,1] {10.0}
+    %v_11 = constant f32[1,1,1,1] {12.0}
+    %bias = constant f32[1] {-2.0}
+    %p_10_15 = Conv(%x, %w_9, %bias) : f32[1,1,3,3]
+    %q_12_16 = Conv(%x, %v_11) : f32[1,1,3,3]
+    %y = Add(%p_10_15, %q_12_16) : f32[1,1,3,3]
+}
+===
+pass infer,tidy,fuse_conv,dead
+# one of the two is no convolution
+graph behind_a_shortcut(%x: f32[1,1,3,3]) -> (%y) {
+    %w = constant f32[1,1,1,1] {5.0}
+    %p = Conv(%x, %w)
+    %c = Add(%p, %x)
+    %s = constant f32[1] {2.0}
+    %y = Mul(%c, %s)
+}
+---
+graph behind_a_shortcut(%x: f32[1,1,3,3]) -> (%y) {
+    %w = constant f32[1,1,1,1] {5.0}
+    %s = constant f32[1] {2.0}
+    %p = Conv(%x, %w) : f32[1,1,3,3]
+    %c = Add(%p, %x) : f32[1,1,3,3]
+    %y = Mul(%c, %s) : f32[1,1,3,3]
 }
