@@ -384,7 +384,7 @@ static Value *build_leaf(Maker *k, const Term *t, Role role, DType like, const V
         v = NULL;
     else
         v = role <= ROLE_BOOL ? draw_tensor(k, t, like) : give_role(k, t, role, first);
-    k->m.bound[t->slot] = (Binding){true, v, {DATUM_NONE}};
+    k->m.bound[t->slot] = (Binding){true, v, {.kind = DATUM_NONE}};
     return v;
 }
 
@@ -433,7 +433,7 @@ static Value *build_statement(Maker *k, int statement, int result) {
         if (!n) return NULL;
         k->m.nodes[statement] = n;
         for (int i = 0; i < s->n_slots; i++)
-            if (s->slots[i] >= 0) k->m.bound[s->slots[i]] = (Binding){true, n->outputs[i], {DATUM_NONE}};
+            if (s->slots[i] >= 0) k->m.bound[s->slots[i]] = (Binding){true, n->outputs[i], {.kind = DATUM_NONE}};
     }
     return n->outputs[result];
 }

@@ -156,7 +156,7 @@ static bool match_statement(Match *m, int statement, Node *n, const Goal *goals)
         int slot = s->slots[k];
         if (slot < 0) continue;
         ok = !m->bound[slot].is_set || m->bound[slot].value == n->outputs[k];
-        if (ok && !m->bound[slot].is_set) bind(m, slot, n->outputs[k], (Datum){DATUM_NONE});
+        if (ok && !m->bound[slot].is_set) bind(m, slot, n->outputs[k], (Datum){.kind = DATUM_NONE});
     }
     if (ok && match_node(m, s->term, n, goals)) return true;
     go_back(m, before);
@@ -174,7 +174,7 @@ static bool match_name(Match *m, const Term *t, Value *v, const Goal *goals) {
         if (!n || slot->result >= n->n_outputs || n->outputs[slot->result] != v) return false;
         return match_statement(m, slot->statement, n, goals);
     }
-    bind(m, t->slot, v, (Datum){DATUM_NONE});
+    bind(m, t->slot, v, (Datum){.kind = DATUM_NONE});
     if (match_goals(m, goals)) return true;
     go_back(m, before);
     return false;

@@ -531,7 +531,7 @@ static Datum eval_list(const Match *m, const Term *t) {
 }
 
 static Datum eval_call(const Match *m, const Term *t) {
-    Argument args[4] = {{NULL, {DATUM_NONE}}};
+    Argument args[4] = {{0}};
     const char *takes = t->function->takes;
     for (int k = 0; k < t->n_args && k < 4; k++) {
         takes += *takes == '|';
