@@ -33,18 +33,7 @@ static bool fail(Parser *p, const char *format, ...) {
     return false;
 }
 
-static char peek(Parser *p) {
-    for (;; p->at++) {
-        if (*p->at == '#')
-            while (*p->at && *p->at != '\n') p->at++;
-        if (*p->at == '\n') {
-            p->line++;
-            p->line_start = p->at + 1;
-        } else if (!isspace((unsigned char)*p->at)) {
-            return *p->at;
-        }
-    }
-}
+static char peek(Parser *p) { return text_peek(&p->at, &p->line, &p->line_start); }
 
 static bool accept(Parser *p, const char *token) {
     size_t n = strlen(token);

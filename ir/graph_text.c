@@ -32,6 +32,19 @@ enum { INLINE_ELEMENTS = 16, INDENT = 4 };
 
 bool text_is_word_char(char c) { return isalnum((unsigned char)c) || c == '_' || c == '.'; }
 
+char text_peek(const char **at, int *line, const char **line_start) {
+    for (;; (*at)++) {
+        if (**at == '#')
+            while (**at && **at != '\n') (*at)++;
+        if (**at == '\n') {
+            (*line)++;
+            *line_start = *at + 1;
+        } else if (!isspace((unsigned char)**at)) {
+            return **at;
+        }
+    }
+}
+
 static bool is_word(const char *s) {
     if (!*s) return false;
     while (text_is_word_char(*s)) s++;

@@ -110,7 +110,7 @@ bool infer_same(Infer *f, Node *n) {
     return true;
 }
 
-static bool broadcast_inputs(Infer *f, Node *n, DType dtype) {
+bool infer_broadcast(Infer *f, Node *n) {
     int64_t dims[MAX_RANK], next[MAX_RANK];
     int rank = 0;
     for (int k = 0; k < n->n_inputs; k++) {
@@ -122,13 +122,9 @@ static bool broadcast_inputs(Infer *f, Node *n, DType dtype) {
         rank = dims_broadcast(dims, rank, next, next_rank, dims);
         if (rank < 0) return infer_fail(f, n, D_SHAPE, "the shapes of the inputs do not broadcast");
     }
-    infer_set(f, n, 0, dtype, rank, dims);
+    infer_set(f, n, 0, n->inputs[0]->dtype, rank, dims);
     return true;
 }
-
-bool infer_broadcast(Infer *f, Node *n) { return broadcast_inputs(f, n, n->inputs[0]->dtype); }
-
-bool infer_compare(Infer *f, Node *n) { return broadcast_inputs(f, n, DT_BOOL); }
 
 static bool check_inputs(Infer *f, const Node *n) {
     const OpInfo *op = n->op;

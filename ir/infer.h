@@ -41,6 +41,5 @@ int64_t dims_product(const int64_t *dims, int rank);
 /* Ready-made rules for many rows of the table. */
 InferFn infer_same;              /* outputs are like input 0 */
 InferFn infer_broadcast;         /* numpy broadcast of all inputs, dtype of input 0 */
-InferFn infer_compare;           /* the same, bool */
 
 #endif

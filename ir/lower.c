@@ -1,7 +1,7 @@
 /* lower.c - graph IR to loop IR: the walk over the nodes and the kernels around their loops.
  *
- * lower_decide plans first; then every root node builds its kernels, in node order, a root with an epilogue at the
- * place of its last epilogue node (whose other inputs are computed by then). */
+ * lower_decide plans first; then every root node builds its kernels, in node order, a root with an
+ * epilogue at the place of its last epilogue node (whose other inputs are computed by then). */
 #include "lower_plan.h"
 
 #include <ctype.h>
@@ -13,8 +13,10 @@ static const char *kernel_name(Lower *l, const Node *n, const char *suffix) {
     text_add(&t, "%s", "");
     if (isdigit((unsigned char)given[0])) text_add(&t, "%s_", n->op->name);
     for (const char *c = given; *c; c++)
-        if (isalnum((unsigned char)*c)) text_add(&t, "%c", *c);
-        else if (t.n && t.at[t.n - 1] != '_') text_add(&t, "_");
+        if (isalnum((unsigned char)*c))
+            text_add(&t, "%c", *c);
+        else if (t.n && t.at[t.n - 1] != '_')
+            text_add(&t, "_");
     while (t.n && t.at[t.n - 1] == '_') t.at[--t.n] = 0;
     if (!t.n) text_add(&t, "%s", n->op->name);
     if (suffix) text_add(&t, "_%s", suffix);
@@ -27,7 +29,8 @@ static const char *kernel_name(Lower *l, const Node *n, const char *suffix) {
 
 static void add_dims(Text *t, const Value *v) {
     text_add(t, "%s[", dtypes[v->dtype].text);
-    for (int d = 0; d < v->rank; d++) text_add(t, "%s%lld", d ? "," : "", (long long)v->dims[d].size);
+    for (int d = 0; d < v->rank; d++)
+        text_add(t, "%s%lld", d ? "," : "", (long long)v->dims[d].size);
     text_add(t, "]");
 }
 
@@ -68,7 +71,11 @@ void lower_begin_kernel(Lower *l, const Node *n, const char *suffix) {
     }
 }
 
-typedef struct Traffic { const Program *program; int64_t bytes; bool *seen; } Traffic;
+typedef struct Traffic {
+    const Program *program;
+    int64_t bytes;
+    bool *seen;
+} Traffic;
 
 static void count_traffic(const Buffer *b, bool is_write, void *context) {
     Traffic *t = context;
@@ -82,12 +89,18 @@ void lower_end_kernel(Lower *l) {
     Kernel *k = builder_end(l->b);
     l->b = NULL;
     if (!k) return;
-    Traffic t = {.program = l->program, .seen = NEW_ARRAY(l->unit->arena, bool, l->program->buffers.n)};
+    Traffic t = {.program = l->program,
+                 .seen = NEW_ARRAY(l->unit->arena, bool, l->program->buffers.n)};
     kernel_visit_buffers(k, count_traffic, &t);
     k->bytes = t.bytes;
 }
 
-typedef struct Element { const Node *node; int output; const int64_t *shift; const Value *from; } Element;
+typedef struct Element {
+    const Node *node;
+    int output;
+    const int64_t *shift;
+    const Value *from;
+} Element;
 
 static void store_element(Lower *l, const Expr *const *index, void *context) {
     const Element *e = context;
@@ -148,13 +161,19 @@ static void add_port(Lower *l, const Value *v, BufferKind kind) {
     for (int d = 0; d < v->rank; d++) dims[d] = v->dims[d].size;
     port.dims = dims;
     port.buffer = program_add_buffer(l->program, v->name, v->dtype, value_count(v), kind);
-    if (kind == BUF_INPUT) vec_push(l->unit->arena, &l->program->inputs, port);
-    else vec_push(l->unit->arena, &l->program->outputs, port);
+    if (kind == BUF_INPUT)
+        vec_push(l->unit->arena, &l->program->inputs, port);
+    else
+        vec_push(l->unit->arena, &l->program->outputs, port);
 }
 
-/* Outputs that no kernel writes: a program input, a constant, or a value that is an output twice. */
+/* Outputs that no kernel writes: a program input, a constant, or a value that is an output twice.
+ */
 
-typedef struct Copy { const Value *value; Buffer *to; } Copy;
+typedef struct Copy {
+    const Value *value;
+    Buffer *to;
+} Copy;
 
 static void copy_out(Lower *l, const Expr *const *index, void *context) {
     const Copy *c = context;
@@ -177,7 +196,8 @@ static void copy_output(Lower *l, int i) {
     }
     const char *name = arena_format(l->unit->arena, "copy_output_%d", i);
     l->b = builder_begin(l->program, name_intern(l->unit->names, name));
-    builder_kernel(l->b)->comment = arena_format(l->unit->arena, "copy to output '%s'", c.value->name);
+    builder_kernel(l->b)->comment =
+        arena_format(l->unit->arena, "copy to output '%s'", c.value->name);
     memo_reset(l);
     lower_for_each_dim(l, c.value->rank, dims, stride, copy_out, &c);
     lower_end_kernel(l);

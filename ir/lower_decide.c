@@ -1,22 +1,27 @@
-/* lower_decide.c - which values are stored, which are composed, and in which order values lie in memory.
+/* lower_decide.c - which values are stored, which are composed, and in which order values lie in
+ * memory.
  *
- * A value is stored where it must be (a program output, the result of a REDUCE or CODE node, an input that an
- * operator wants as a buffer) and where composing it would compute it again and again.  An ELEM node that alone
- * reads the result of a CODE or REDUCE node, element by element, runs in that node's kernel (its epilogue). */
+ * A value is stored where it must be (a program output, the result of a REDUCE or CODE node, an
+ * input that an operator wants as a buffer) and where composing it would compute it again and
+ * again.  An ELEM node that alone reads the result of a CODE or REDUCE node, element by element,
+ * runs in that node's kernel (its epilogue). */
 #include "lower_plan.h"
 
 enum {
-    CHEAP = 6,          /* steps that may be repeated rather than stored: about a store and a load */
-    DEEP = 160,         /* a composed element may cost so many steps */
-    WINDOW = 4,         /* readings of an element by a CODE node that loads by element (pooling, Resize) */
-    PIECES = 4096       /* a concatenation of so many elements is written piece by piece, without selects */
+    CHEAP = 6,  /* steps that may be repeated rather than stored: about a store and a load */
+    DEEP = 160, /* a composed element may cost so many steps */
+    WINDOW = 4, /* readings of an element by a CODE node that loads by element (pooling, Resize) */
+    PIECES =
+        4096 /* a concatenation of so many elements is written piece by piece, without selects */
 };
 
 static bool same_dims(const Value *a, const Value *b) {
     return a->rank == b->rank && dims_equal(a->dims, b->dims, a->rank);
 }
 
-static bool is_root_kind(const Node *n) { return n->op->kind == OK_CODE || n->op->kind == OK_REDUCE; }
+static bool is_root_kind(const Node *n) {
+    return n->op->kind == OK_CODE || n->op->kind == OK_REDUCE;
+}
 
 static InputNeed input_need(const Node *n, int k) {
     InputNeed need = {0};
@@ -41,7 +46,8 @@ static int own_cost(Lower *l, const Node *n) {
     return cost;
 }
 
-/* Steps of one element of n's outputs if they are composed: its own, and those of its composed inputs. */
+/* Steps of one element of n's outputs if they are composed: its own, and those of its composed
+ * inputs. */
 static int composed_cost(Lower *l, const Node *n) {
     int cost = own_cost(l, n);
     for (int k = 0; k < n->n_inputs; k++)
@@ -63,12 +69,15 @@ static int64_t elements_read(Lower *l, const Node *n, int k) {
         if (!n->outputs[i]) continue;
         const ValuePlan *out = value_plan(l, n->outputs[i]);
         int64_t own = value_count(n->outputs[i]);
-        total += out->wanted || n->outputs[i]->is_output || out->elements_read < own ? own : out->elements_read;
+        total += out->wanted || n->outputs[i]->is_output || out->elements_read < own
+                     ? own
+                     : out->elements_read;
     }
     return n->op->id == OP_Concat && total > count ? count : total;
 }
 
-/* Readers of every value, last node first, so that what a MOVE hands on is known before its inputs. */
+/* Readers of every value, last node first, so that what a MOVE hands on is known before its inputs.
+ */
 static void count_readers(Lower *l) {
     for (int i = l->graph->nodes.n - 1; i >= 0; i--) {
         Node *n = l->graph->nodes.at[i];
@@ -134,7 +143,8 @@ static void decide_node(Lower *l, Node *n) {
     }
 }
 
-/* Layouts: convolutions want channels-last; the wish spreads over nodes that keep axes 0 and 1 as they are. */
+/* Layouts: convolutions want channels-last; the wish spreads over nodes that keep axes 0 and 1 as
+ * they are. */
 
 static bool keeps_channels(const Value *a, const Value *b) {
     return a->rank >= 3 && b->rank >= 3 && a->dims[0].size == b->dims[0].size &&
@@ -148,7 +158,8 @@ static bool spread(Lower *l, const Node *n) {
     ValuePlan *o = value_plan(l, out);
     for (int k = 0; k < n->n_inputs; k++) {
         const Value *in = n->inputs[k];
-        if (!in || !(keeps_channels(in, out) || (n->op->id == OP_Concat && in->rank >= 3))) continue;
+        if (!in || !(keeps_channels(in, out) || (n->op->id == OP_Concat && in->rank >= 3)))
+            continue;
         ValuePlan *i = value_plan(l, in);
         if (i->channels_last == o->channels_last) continue;
         i->channels_last = o->channels_last = changed = true;
@@ -186,7 +197,8 @@ static void decide_layouts(Lower *l) {
 }
 
 void lower_decide(Lower *l) {
-    for (int i = 0; i < l->graph->inputs.n; i++) value_plan(l, l->graph->inputs.at[i])->stored = true;
+    for (int i = 0; i < l->graph->inputs.n; i++)
+        value_plan(l, l->graph->inputs.at[i])->stored = true;
     count_readers(l);
     if (!l->plan->options->plain) decide_layouts(l);
     for (int i = 0; i < l->graph->nodes.n; i++) decide_node(l, l->graph->nodes.at[i]);

@@ -1,7 +1,9 @@
-/* lower_load.c - elements of values: loads from storage, or the composed expressions of ELEM and MOVE nodes.
+/* lower_load.c - elements of values: loads from storage, or the composed expressions of ELEM and
+ * MOVE nodes.
  *
- * A value that is not stored is computed where it is asked for.  Equal requests in one kernel are answered from a
- * memo: without it a chain such as x * sigmoid(x) would be expanded twice at every step. */
+ * A value that is not stored is computed where it is asked for.  Equal requests in one kernel are
+ * answered from a memo: without it a chain such as x * sigmoid(x) would be expanded twice at every
+ * step. */
 #include "lower_plan.h"
 
 #include <string.h>
@@ -119,14 +121,16 @@ static const Expr *load_constant(Lower *l, const Value *v, const Expr *const *in
     return ex_load(l->b, p->storage.buffer, storage_index(l, &p->storage, v->rank, index));
 }
 
-/* The index of input `in` that numpy's broadcasting pairs with `index` of a value of rank `rank`. */
+/* The index of input `in` that numpy's broadcasting pairs with `index` of a value of rank `rank`.
+ */
 static void broadcast_index(Lower *l, const Value *in, int rank, const Expr *const *index,
                             const Expr **out) {
     for (int d = 0; d < in->rank; d++)
         out[d] = in->dims[d].size == 1 ? ex_index(l->b, 0) : index[rank - in->rank + d];
 }
 
-/* The element that ELEM node n computes at `index`; `given` stands for its input `known` where that is not NULL. */
+/* The element that ELEM node n computes at `index`; `given` stands for its input `known` where that
+ * is not NULL. */
 static const Expr *elem_element(Lower *l, const Node *n, const Expr *const *index,
                                 const Value *known, const Expr *given) {
     const Value *out = n->outputs[0];
@@ -149,7 +153,8 @@ static const Expr *elem_element(Lower *l, const Node *n, const Expr *const *inde
 const Expr *lower_element(Lower *l, const Node *n, int output, const Expr *const *index) {
     if (n->op->kind == OK_ELEM) return elem_element(l, n, index, NULL, NULL);
     if (n->op->kind == OK_MOVE) return n->op->move(l, n, output, index);
-    BUG(l->unit, "%s '%s' is asked for an element but has no element function", n->op->name, n->name);
+    BUG(l->unit, "%s '%s' is asked for an element but has no element function", n->op->name,
+        n->name);
 }
 
 static int output_number(const Node *n, const Value *v) {

@@ -1,16 +1,16 @@
 /* lower_loops.c - loops over all elements of a value, in the order of its storage.
  *
- * The innermost axis is cut into lanes; what does not fill a vector is a loop of its own after it.  The outermost
- * loop is parallel: every element is written by one iteration. */
+ * The innermost axis is cut into lanes; what does not fill a vector is a loop of its own after it.
+ * The outermost loop is parallel: every element is written by one iteration. */
 #include "lower_plan.h"
 
 #include <string.h>
 
 typedef struct Nest {
-    int n;                   /* axes with more than one element, outermost first */
+    int n; /* axes with more than one element, outermost first */
     int axis[MAX_RANK];
     int64_t extent[MAX_RANK];
-    const Expr *index[MAX_RANK];   /* by axis of the value */
+    const Expr *index[MAX_RANK]; /* by axis of the value */
 } Nest;
 
 static const char *axis_name(int axis, int rank) {
@@ -25,7 +25,8 @@ static void nest_sort(Lower *l, Nest *nest, int rank, const Dim *dims, const int
         nest->index[d] = ex_index(l->b, 0);
         if (dims[d].size == 1) continue;
         int at = nest->n++;
-        for (; at > 0 && stride[nest->axis[at - 1]] < stride[d]; at--) nest->axis[at] = nest->axis[at - 1];
+        for (; at > 0 && stride[nest->axis[at - 1]] < stride[d]; at--)
+            nest->axis[at] = nest->axis[at - 1];
         nest->axis[at] = d;
     }
     for (int i = 0; i < nest->n; i++) nest->extent[i] = dims[nest->axis[i]].size;

@@ -1,7 +1,8 @@
 /* lower_reduce.c - the loops of REDUCE operators.
  *
- * Loops follow the input's memory, largest stride outermost.  Kept axes outside the first reduced one are plain
- * loops; the kept axes inside it become an array of accumulators, so that the input is read once, in order.
+ * Loops follow the input's memory, largest stride outermost.  Kept axes outside the first reduced
+ * one are plain loops; the kept axes inside it become an array of accumulators, so that the input
+ * is read once, in order.
  *
  *     for n                          kept, outside
  *         acc[c] = start
@@ -10,21 +11,21 @@
  *                 acc[c] += input
  *         output[c] = finish(acc[c])
  *
- * Where the run itself is reduced, it has PARTIALS accumulators, combined in order at the end: their number is the
- * same on every machine.  Sums have an accumulator for every reduced loop, so that an error grows with the root of
- * the extents one by one, not with their product. */
+ * Where the run itself is reduced, it has PARTIALS accumulators, combined in order at the end:
+ * their number is the same on every machine.  Sums have an accumulator for every reduced loop, so
+ * that an error grows with the root of the extents one by one, not with their product. */
 #include "lower_plan.h"
 
 enum {
     PARTIALS = 8,
-    BLOCK = 256,             /* a reduced axis longer than this is summed block by block */
-    STACK_ELEMENTS = 2048    /* accumulators beyond this lie in the arena */
+    BLOCK = 256,          /* a reduced axis longer than this is summed block by block */
+    STACK_ELEMENTS = 2048 /* accumulators beyond this lie in the arena */
 };
 
 typedef struct Loop {
     int axis;
     int64_t extent, stride;
-    int64_t scale;           /* the axis' index is the sum over its loops of variable * scale */
+    int64_t scale; /* the axis' index is the sum over its loops of variable * scale */
     bool reduced;
 } Loop;
 
@@ -36,12 +37,12 @@ typedef struct Reduction {
     bool axes[MAX_RANK], keepdims;
     int64_t count;
     Loop loops[2 * MAX_RANK];
-    int n_loops, first;      /* first reduced loop */
-    bool merged;             /* the run is a kept axis and the short reduced one inside it */
-    int64_t partials;        /* accumulators of a slot */
-    int64_t slot_stride[2 * MAX_RANK];   /* of kept loops from `first` on; the run's is 1 */
+    int n_loops, first; /* first reduced loop */
+    bool merged;        /* the run is a kept axis and the short reduced one inside it */
+    int64_t partials;   /* accumulators of a slot */
+    int64_t slot_stride[2 * MAX_RANK]; /* of kept loops from `first` on; the run's is 1 */
     int64_t slots;
-    Buffer *acc[2 * MAX_RANK][2];        /* by level, by accumulator */
+    Buffer *acc[2 * MAX_RANK][2]; /* by level, by accumulator */
     const Expr *index[MAX_RANK];
 } Reduction;
 
@@ -86,7 +87,8 @@ static void add_loop(Reduction *r, Loop loop) {
 }
 
 static void add_axis(Reduction *r, int d, int64_t stride) {
-    int64_t extent = r->in->dims[d].size, block = r->axes[d] && !r->rule->step ? block_of(extent) : extent;
+    int64_t extent = r->in->dims[d].size,
+            block = r->axes[d] && !r->rule->step ? block_of(extent) : extent;
     if (extent == 1) return;
     if (extent > 2 * BLOCK && block < extent) {
         add_loop(r, (Loop){d, extent / block, stride * block, block, r->axes[d]});
@@ -212,7 +214,8 @@ static int64_t slots_from(const Reduction *r, int from) {
     return n;
 }
 
-/* An axis that was split has its outer loop's part in r->index already when its inner loop opens. */
+/* An axis that was split has its outer loop's part in r->index already when its inner loop opens.
+ */
 static const Expr *outer_part(const Reduction *r, int at) {
     for (int i = 0; i < at; i++)
         if (r->loops[i].axis == r->loops[at].axis) return r->index[r->loops[at].axis];
@@ -250,8 +253,10 @@ static const Expr *combined(Lower *l, Reduction *r, const Expr *slot, const Expr
     for (int a = 0; a < r->rule->n_acc; a++) acc[a] = ex_load(l->b, r->acc[0][a], slot);
     for (int64_t p = 1; p < r->partials; p++) {
         const Expr *x = ex_load(l->b, r->acc[0][0], ex_add(l->b, slot, ex_index(l->b, p)));
-        if (r->rule->step) r->rule->step(l, r->node, acc, x, ex_index(l->b, 0));
-        else acc[0] = ex_add(l->b, acc[0], x);
+        if (r->rule->step)
+            r->rule->step(l, r->node, acc, x, ex_index(l->b, 0));
+        else
+            acc[0] = ex_add(l->b, acc[0], x);
     }
     return acc[0];
 }
@@ -261,8 +266,10 @@ static void store_result(Lower *l, Reduction *r, const Expr *const *acc) {
     const Expr *index[MAX_RANK];
     int n = 0;
     for (int d = 0; d < r->in->rank; d++) {
-        if (!r->axes[d]) index[n++] = r->index[d];
-        else if (r->keepdims) index[n++] = ex_index(l->b, 0);
+        if (!r->axes[d])
+            index[n++] = r->index[d];
+        else if (r->keepdims)
+            index[n++] = ex_index(l->b, 0);
     }
     lower_store(l, r->out, index, y);
 }
@@ -275,7 +282,8 @@ static void give_slot(Lower *l, Reduction *r, const Expr *slot) {
 
 static void give_lanes(Lower *l, Reduction *r, int at, const Expr *base) {
     const Loop *loop = &r->loops[at];
-    int64_t lanes = l->program->target->lanes, blocks = loop->extent / lanes, rest = loop->extent % lanes;
+    int64_t lanes = l->program->target->lanes, blocks = loop->extent / lanes,
+            rest = loop->extent % lanes;
     if (blocks) {
         const Expr *b = st_for_n(l->b, LOOP_SERIAL, "i", blocks);
         const Expr *lane = st_for_n(l->b, LOOP_LANES, "l", lanes);
@@ -321,8 +329,10 @@ static void give_untouched(Lower *l, const Expr *const *index, void *context) {
     if (r->count) {
         const Expr *x = lower_load_wide(l, r->in, r->index);
         if (r->rule->map) x = r->rule->map(l, r->node, x);
-        if (r->rule->step) r->rule->step(l, r->node, acc, x, ex_index(l->b, 0));
-        else acc[0] = x;
+        if (r->rule->step)
+            r->rule->step(l, r->node, acc, x, ex_index(l->b, 0));
+        else
+            acc[0] = x;
     }
     store_result(l, r, acc);
 }
@@ -341,13 +351,14 @@ static void reduce_loops(Lower *l, Reduction *r) {
 }
 
 void lower_reduce(Lower *l, Node *n) {
-    Reduction r = {.node = n, .rule = n->op->reduce, .in = n->inputs[0], .out = n->outputs[0], .count = 1};
+    Reduction r = {
+        .node = n, .rule = n->op->reduce, .in = n->inputs[0], .out = n->outputs[0], .count = 1};
     int64_t stride[MAX_RANK];
     reduce_axes(n, r.axes, &r.keepdims);
     r.wide = lower_wide(r.in->dtype);
     lower_begin_kernel(l, n, NULL);
     if (value_count(r.in)) find_strides(l, r.in, stride);
-    if (r.rule->n_acc > 1)       /* ties are decided by position: row-major order */
+    if (r.rule->n_acc > 1) /* ties are decided by position: row-major order */
         for (int64_t d = r.in->rank - 1, s = 1; d >= 0; s *= r.in->dims[d--].size) stride[d] = s;
     for (int d = 0; d < r.in->rank; d++) {
         r.index[d] = ex_index(l->b, 0);
@@ -355,7 +366,9 @@ void lower_reduce(Lower *l, Node *n) {
     }
     for (int d = 0; d < r.in->rank && value_count(r.in); d++) add_axis(&r, d, stride[d]);
     plan_slots(&r);
-    if (r.first == r.n_loops) lower_for_each(l, r.out, give_untouched, &r);
-    else reduce_loops(l, &r);
+    if (r.first == r.n_loops)
+        lower_for_each(l, r.out, give_untouched, &r);
+    else
+        reduce_loops(l, &r);
     lower_end_kernel(l);
 }

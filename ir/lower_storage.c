@@ -1,8 +1,9 @@
 /* lower_storage.c - layouts and buffers of stored values, and the zeros around them.
  *
- * Inside a program, feature maps lie channels-last: dimension 1 innermost, so that a pixel's channels are a run of
- * lanes, with as many zeros around the spatial axes as the widest padding of a convolution that reads them.  The
- * program's inputs, outputs and constants keep ONNX's row-major order. */
+ * Inside a program, feature maps lie channels-last: dimension 1 innermost, so that a pixel's
+ * channels are a run of lanes, with as many zeros around the spatial axes as the widest padding of
+ * a convolution that reads them.  The program's inputs, outputs and constants keep ONNX's row-major
+ * order. */
 #include "lower_plan.h"
 
 /* Strides of v in row-major or channels-last order into s; returns the number of elements. */
@@ -56,8 +57,8 @@ static void fill_run(Lower *l, const Storage *s, const Expr *begin, int64_t coun
     st_end(l->b);
 }
 
-/* Zeros before and after spatial axis d; the axes before it are walked through their insides only, since their own
- * zeros cover the rest.  Each piece is one contiguous run. */
+/* Zeros before and after spatial axis d; the axes before it are walked through their insides only,
+ * since their own zeros cover the rest.  Each piece is one contiguous run. */
 static void fill_axis(Lower *l, const Value *v, const Storage *s, const ValuePlan *p, int d) {
     if (!p->halo_begin[d - 2] && !p->halo_end[d - 2]) return;
     const Expr *base = ex_index(l->b, s->offset);
@@ -68,7 +69,7 @@ static void fill_axis(Lower *l, const Value *v, const Storage *s, const ValuePla
         base = ex_offset(l->b, i, s->stride[e], base);
         opened++;
     }
-    for (int e = d; e < v->rank; e++)    /* from the first inside element to the run's start */
+    for (int e = d; e < v->rank; e++) /* from the first inside element to the run's start */
         base = ex_add(l->b, base, ex_index(l->b, -p->halo_begin[e - 2] * s->stride[e]));
     fill_run(l, s, base, p->halo_begin[d - 2] * s->stride[d], v->dtype);
     int64_t after = (p->halo_begin[d - 2] + v->dims[d].size) * s->stride[d];

@@ -16,6 +16,8 @@
  * error reading goes on with the next rule. */
 #include "rule.h"
 
+#include "graph_text.h"
+
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
@@ -83,18 +85,7 @@ static bool fail_rule(Parser *p, const char *format, ...) {
 
 static bool is_word(char c) { return isalnum((unsigned char)c) || c == '_'; }
 
-static char peek(Parser *p) {
-    for (;; p->at++) {
-        if (*p->at == '#')
-            while (*p->at && *p->at != '\n') p->at++;
-        if (*p->at == '\n') {
-            p->line++;
-            p->line_start = p->at + 1;
-        } else if (!isspace((unsigned char)*p->at)) {
-            return *p->at;
-        }
-    }
-}
+static char peek(Parser *p) { return text_peek(&p->at, &p->line, &p->line_start); }
 
 static bool at_token(Parser *p, const char *token) {
     size_t n = strlen(token);

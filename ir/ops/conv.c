@@ -1,10 +1,12 @@
 /* conv.c - Conv (ONNX Conv-11): shapes, the plain definition, and the implicit matrix product.
  *
- * The product reads the channels-last, zero-bordered input in place: row m of A is an output pixel, k runs over the
- * taps and the input channels, and columns are output channels.  Padding costs nothing: it is the input's halo.
- * With one input channel a group (depthwise), lanes run over the channels instead. */
+ * The product reads the channels-last, zero-bordered input in place: row m of A is an output pixel,
+ * k runs over the taps and the input channels, and columns are output channels.  Padding costs
+ * nothing: it is the input's halo. With one input channel a group (depthwise), lanes run over the
+ * channels instead. */
 #include "conv.h"
 #include "infer.h"
+#include "nest.h"
 #include "ops.h"
 
 #include <string.h>
@@ -13,14 +15,17 @@
 
 static bool conv_channels(Infer *f, Node *n, const int64_t *x, const int64_t *w, int rank) {
     int64_t group = node_int(n, "group");
-    if (group < 1) return infer_fail_attr(f, n, "group", "is %lld, must be at least 1", (long long)group);
+    if (group < 1)
+        return infer_fail_attr(f, n, "group", "is %lld, must be at least 1", (long long)group);
     if (w[0] % group)
         return infer_fail_attr(f, n, "group", "%lld does not divide the %lld output channels",
                                (long long)group, (long long)w[0]);
     if (x[1] != w[1] * group)
-        return infer_fail(f, n, D_SHAPE, arena_format(f->unit->arena,
-                          "the input has %lld channels, the weights take %lld in %lld groups",
-                          (long long)x[1], (long long)(w[1] * group), (long long)group));
+        return infer_fail(
+            f, n, D_SHAPE,
+            arena_format(f->unit->arena,
+                         "the input has %lld channels, the weights take %lld in %lld groups",
+                         (long long)x[1], (long long)(w[1] * group), (long long)group));
     int64_t bias[MAX_RANK];
     if (node_has_input(n, 2) && infer_dims(f, n, 2, bias) != 1)
         return infer_fail(f, n, D_SHAPE, "the bias must have rank 1");
@@ -39,7 +44,8 @@ bool infer_conv(Infer *f, Node *n) {
     if (!dtype_is_float(n->inputs[0]->dtype) || n->inputs[1]->dtype != n->inputs[0]->dtype)
         return infer_fail(f, n, D_DTYPE, "input and weights must be of one float type");
     Window window;
-    if (!conv_channels(f, n, x, w, rank) || !window_infer(f, n, rank - 2, x + 2, w + 2, &window)) return false;
+    if (!conv_channels(f, n, x, w, rank) || !window_infer(f, n, rank - 2, x + 2, w + 2, &window))
+        return false;
     out[0] = x[0];
     out[1] = w[0];
     for (int d = 0; d < rank - 2; d++) out[d + 2] = window.out[d];
@@ -75,7 +81,8 @@ void need_conv(const Node *n, int input, InputNeed *need) {
     for (int d = 0; d < c.axes; d++) {
         const Window *w = &c.window;
         int64_t outputs = tiled ? winograd_tiles(&c, d) * WINOGRAD_TILE : w->out[d];
-        int64_t last = (outputs - 1) * w->stride[d] + (w->kernel[d] - 1) * w->dilation[d] - w->pad_begin[d];
+        int64_t last =
+            (outputs - 1) * w->stride[d] + (w->kernel[d] - 1) * w->dilation[d] - w->pad_begin[d];
         int64_t beyond = last - (c.x->dims[d + 2].size - 1);
         need->halo_begin[d] = w->pad_begin[d];
         need->halo_end[d] = beyond > 0 ? beyond : 0;
@@ -91,22 +98,23 @@ const Expr *conv_bias(Lower *l, const Conv *c, const Expr *channel, DType wide) 
 
 static const Expr *tap_position(Lower *l, const Conv *c, int d, const Expr *o, const Expr *k) {
     const Window *w = &c->window;
-    return ex_offset(l->b, o, w->stride[d], ex_offset(l->b, k, w->dilation[d], ex_index(l->b, -w->pad_begin[d])));
+    return ex_offset(l->b, o, w->stride[d],
+                     ex_offset(l->b, k, w->dilation[d], ex_index(l->b, -w->pad_begin[d])));
 }
 
-static void plain_taps(Lower *l, const Conv *c, const Expr *const *o, const Expr *group, Buffer *acc) {
+static void plain_taps(Lower *l, const Conv *c, const Expr *const *o, const Expr *group,
+                       Buffer *acc) {
     const Expr *x[MAX_RANK] = {o[0]}, *w[MAX_RANK] = {o[1]}, *inside = ex_bool(l->b, true);
     w[1] = st_for_n(l->b, LOOP_SERIAL, "channel", c->in);
     x[1] = ex_offset(l->b, group, c->in, w[1]);
     for (int d = 0; d < c->axes; d++) {
         w[d + 2] = st_for_n(l->b, LOOP_SERIAL, "k", c->window.kernel[d]);
         x[d + 2] = tap_position(l, c, d, o[d + 2], w[d + 2]);
-        const Expr *size = ex_index(l->b, c->x->dims[d + 2].size);
-        inside = ex_and(l->b, inside, ex_and(l->b, ex_le(l->b, ex_index(l->b, 0), x[d + 2]),
-                                             ex_lt(l->b, x[d + 2], size)));
+        inside = ex_and(l->b, inside, index_inside(l, x[d + 2], c->x->dims[d + 2].size));
     }
     st_if(l->b, inside);
-    st_acc_mul(l->b, acc, ex_index(l->b, 0), lower_load_wide(l, c->x, x), lower_load_wide(l, c->w, w));
+    st_acc_mul(l->b, acc, ex_index(l->b, 0), lower_load_wide(l, c->x, x),
+               lower_load_wide(l, c->w, w));
     st_end(l->b);
     for (int d = 0; d <= c->axes; d++) st_end(l->b);
 }
@@ -115,7 +123,8 @@ static void conv_plain(Lower *l, const Conv *c) {
     DType wide = lower_wide(c->x->dtype);
     lower_begin_kernel(l, c->node, NULL);
     const Expr *o[MAX_RANK];
-    for (int d = 0; d < c->out->rank; d++) o[d] = st_for_n(l->b, LOOP_SERIAL, "o", c->out->dims[d].size);
+    for (int d = 0; d < c->out->rank; d++)
+        o[d] = st_for_n(l->b, LOOP_SERIAL, "o", c->out->dims[d].size);
     const Expr *group = ex_div(l->b, o[1], ex_index(l->b, c->out_channels));
     Buffer *acc = st_local(l->b, "acc", wide, 1, 0);
     st_store(l->b, acc, ex_index(l->b, 0), conv_bias(l, c, o[1], wide));
@@ -168,11 +177,12 @@ static void add_k(Gemm *g, int64_t extent, int64_t stride) {
     g->k_stride[g->n_k++] = stride;
 }
 
-/* The last axis' taps and the channels are one run where neighbouring pixels are neighbours in memory; worth it for
- * short runs only. */
+/* The last axis' taps and the channels are one run where neighbouring pixels are neighbours in
+ * memory; worth it for short runs only. */
 static bool joins_last_axis(const Conv *c) {
     int d = c->axes - 1;
-    return c->window.dilation[d] == 1 && c->from->stride[d + 2] == c->in && c->in * c->window.kernel[d] <= 384;
+    return c->window.dilation[d] == 1 && c->from->stride[d + 2] == c->in &&
+           c->in * c->window.kernel[d] <= 384;
 }
 
 static void conv_k(const Conv *c, Gemm *g) {
@@ -189,12 +199,13 @@ static void conv_k(const Conv *c, Gemm *g) {
 
 /* Tap and channel from the k loops, as the model numbers its weights. */
 static const Expr *conv_weight(Lower *l, const Gemm *g, const Buffer *source, const Expr *group,
-                                 const Expr *const *k, const Expr *column) {
+                               const Expr *const *k, const Expr *column) {
     const Conv *c = g->context;
     const Storage *s = c->weights;
     const Expr *flat = ex_index(l->b, 0), *in = ex_index(l->b, c->in);
     for (int i = 0; i < g->n_k; i++) flat = ex_offset(l->b, flat, g->k_extent[i], k[i]);
-    const Expr *index = ex_offset(l->b, ex_rem(l->b, flat, in), s->stride[1], ex_index(l->b, s->offset));
+    const Expr *index =
+        ex_offset(l->b, ex_rem(l->b, flat, in), s->stride[1], ex_index(l->b, s->offset));
     flat = ex_div(l->b, flat, in);
     for (int d = c->axes - 1; d >= 0; d--) {
         const Expr *extent = ex_index(l->b, c->window.kernel[d]);
@@ -205,10 +216,12 @@ static const Expr *conv_weight(Lower *l, const Gemm *g, const Buffer *source, co
     return ex_load(l->b, source, ex_offset(l->b, channel, s->stride[0], index));
 }
 
-/* Distance of neighbouring output pixels in the input, where it is the same for all pixels of a tile; else 0. */
+/* Distance of neighbouring output pixels in the input, where it is the same for all pixels of a
+ * tile; else 0. */
 static int64_t even_step(const Conv *c, const Gemm *g) {
     int last = c->axes - 1;
-    int64_t step = c->window.stride[last] * c->from->stride[last + 2], span = step * c->window.out[last];
+    int64_t step = c->window.stride[last] * c->from->stride[last + 2],
+            span = step * c->window.out[last];
     if (c->window.out[last] % g->tile_rows == 0) return step;
     for (int d = last - 1; d >= 0; d--) {
         if (c->window.stride[d] * c->from->stride[d + 2] != span) return 0;
@@ -218,8 +231,14 @@ static int64_t even_step(const Conv *c, const Gemm *g) {
 }
 
 static void conv_product(Lower *l, Conv *c) {
-    Gemm g = {.node = c->node, .wide = lower_wide(c->x->dtype), .rows = 1, .columns = c->out_channels,
-              .row = conv_row, .start = c->bias ? conv_start : NULL, .store = conv_store, .weight = conv_weight,
+    Gemm g = {.node = c->node,
+              .wide = lower_wide(c->x->dtype),
+              .rows = 1,
+              .columns = c->out_channels,
+              .row = conv_row,
+              .start = c->bias ? conv_start : NULL,
+              .store = conv_store,
+              .weight = conv_weight,
               .context = c};
     for (int d = 0; d < c->axes; d++) g.rows *= c->window.out[d];
     c->from = lower_storage(l, c->x);
@@ -242,7 +261,8 @@ static void conv_product(Lower *l, Conv *c) {
 
 /* Depthwise: lanes over channels, the taps unrolled by the compiler if it likes. */
 
-static void depthwise_channels(Lower *l, const Conv *c, const Expr **o, const Expr *first, int64_t lanes) {
+static void depthwise_channels(Lower *l, const Conv *c, const Expr **o, const Expr *first,
+                               int64_t lanes) {
     DType wide = lower_wide(c->x->dtype);
     LoopKind kind = lanes > 1 ? LOOP_LANES : LOOP_SERIAL;
     Buffer *acc = st_local(l->b, "acc", wide, lanes, lanes > 1 ? (int)lanes : 0);
@@ -260,7 +280,8 @@ static void depthwise_channels(Lower *l, const Conv *c, const Expr **o, const Ex
     const Expr *channel = ex_add(l->b, first, lane);
     const Expr *in = ex_div(l->b, channel, ex_index(l->b, c->out_channels));
     const Expr *xe = ex_load(l->b, c->from->buffer, ex_add(l->b, x, in));
-    const Expr *we = ex_load(l->b, c->weights->buffer, ex_offset(l->b, channel, c->weights->stride[0], w));
+    const Expr *we =
+        ex_load(l->b, c->weights->buffer, ex_offset(l->b, channel, c->weights->stride[0], w));
     st_acc_mul(l->b, acc, lane, ex_cast(l->b, wide, xe), ex_cast(l->b, wide, we));
     st_end(l->b);
     for (int d = 0; d < c->axes; d++) st_end(l->b);
@@ -296,8 +317,12 @@ static void conv_depthwise(Lower *l, Conv *c) {
 
 void code_conv(Lower *l, Node *n) {
     Conv c = conv_of(n);
-    if (lower_is_plain(l) || value_count(c.out) == 0 || value_count(c.w) == 0) conv_plain(l, &c);
-    else if (c.in == 1 && c.groups > 1) conv_depthwise(l, &c);
-    else if (lower_is_real(l) && winograd_pays(&c)) conv_winograd(l, &c);
-    else conv_product(l, &c);
+    if (lower_is_plain(l) || value_count(c.out) == 0 || value_count(c.w) == 0)
+        conv_plain(l, &c);
+    else if (c.in == 1 && c.groups > 1)
+        conv_depthwise(l, &c);
+    else if (lower_is_real(l) && winograd_pays(&c))
+        conv_winograd(l, &c);
+    else
+        conv_product(l, &c);
 }

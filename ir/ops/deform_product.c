@@ -1,8 +1,9 @@
 /* deform_product.c - DeformConv as a gather and a matrix product.
  *
- * A block of output pixels at a time: for every pixel and tap the four neighbours and their weights are found once for all
- * channels of an offset group, and the weighted pixels, runs of channels, are written side by side; then the
- * micro-kernel multiplies the block with the weights.  What lies outside the image has the weight 0 and any index inside. */
+ * A block of output pixels at a time: for every pixel and tap the four neighbours and their weights
+ * are found once for all channels of an offset group, and the weighted pixels, runs of channels,
+ * are written side by side; then the micro-kernel multiplies the block with the weights.  What lies
+ * outside the image has the weight 0 and any index inside. */
 #include "deform.h"
 #include "gemm.h"
 #include "ops.h"
@@ -10,7 +11,7 @@
 
 enum {
     BLOCK_PIXELS = 64,
-    LEAST_BLOCK = 24,            /* pixels; a block that does not divide the map repeats the last pixel */
+    LEAST_BLOCK = 24, /* pixels; a block that does not divide the map repeats the last pixel */
     CORNERS = 4
 };
 
@@ -18,10 +19,11 @@ typedef struct Product {
     Node *node;
     const Value *x, *w, *offset, *mask, *bias, *out;
     Window window;
-    int64_t in, columns, groups, offset_groups, channels, taps, pixels, block;   /* in, columns: of a group */
+    int64_t in, columns, groups, offset_groups, channels, taps, pixels,
+        block; /* in, columns: of a group */
     const Storage *from, *weights;
-    Buffer *gathered;                    /* [pixel][tap][channel] */
-    const Expr *n, *number, *group;      /* image, block of pixels, weight group at hand */
+    Buffer *gathered;               /* [pixel][tap][channel] */
+    const Expr *n, *number, *group; /* image, block of pixels, weight group at hand */
 } Product;
 
 void need_deform_conv(const Node *n, int input, InputNeed *need) {
@@ -37,9 +39,13 @@ static int64_t block_of(int64_t pixels) {
 }
 
 static Product product_of(Node *n) {
-    Product p = {.node = n, .x = n->inputs[DEFORM_X], .w = n->inputs[DEFORM_W], .offset = n->inputs[DEFORM_OFFSET],
+    Product p = {.node = n,
+                 .x = n->inputs[DEFORM_X],
+                 .w = n->inputs[DEFORM_W],
+                 .offset = n->inputs[DEFORM_OFFSET],
                  .out = n->outputs[0]};
-    int64_t size[2] = {p.x->dims[2].size, p.x->dims[3].size}, kernel[2] = {p.w->dims[2].size, p.w->dims[3].size};
+    int64_t size[2] = {p.x->dims[2].size, p.x->dims[3].size},
+            kernel[2] = {p.w->dims[2].size, p.w->dims[3].size};
     p.bias = node_has_input(n, DEFORM_BIAS) ? n->inputs[DEFORM_BIAS] : NULL;
     p.mask = node_has_input(n, DEFORM_MASK) ? n->inputs[DEFORM_MASK] : NULL;
     window_of(n, 2, size, kernel, &p.window);
@@ -56,7 +62,8 @@ static Product product_of(Node *n) {
 
 /* Row and column of pixel m of the block. */
 static void split_pixel(Lower *l, const Product *p, const Expr *m, const Expr **y, const Expr **x) {
-    const Expr *width = ex_index(l->b, p->window.out[1]), *pixel = ex_offset(l->b, p->number, p->block, m);
+    const Expr *width = ex_index(l->b, p->window.out[1]),
+               *pixel = ex_offset(l->b, p->number, p->block, m);
     if (p->pixels % p->block) pixel = ex_min(l->b, pixel, ex_index(l->b, p->pixels - 1));
     *y = ex_div(l->b, pixel, width);
     *x = ex_rem(l->b, pixel, width);
@@ -65,7 +72,9 @@ static void split_pixel(Lower *l, const Product *p, const Expr *m, const Expr **
 /* The gather. */
 
 /* Along one axis: the two neighbours, inside the image, and their weights. */
-typedef struct Between { const Expr *at[2], *weight[2]; } Between;
+typedef struct Between {
+    const Expr *at[2], *weight[2];
+} Between;
 
 static const Expr *inside_weight(Lower *l, const Expr *weight, const Expr *at, int64_t size) {
     DType t = weight->type;
@@ -89,12 +98,13 @@ static Between between(Lower *l, const Expr *position, int64_t size) {
     return r;
 }
 
-static const Expr *tap_position(Lower *l, const Product *p, int d, const Expr *o, const Expr *k, const Expr *channel,
-                                const Expr *const *pixel) {
+static const Expr *tap_position(Lower *l, const Product *p, int d, const Expr *o, const Expr *k,
+                                const Expr *channel, const Expr *const *pixel) {
     const Window *w = &p->window;
     const Expr *grid = ex_offset(l->b, o, w->stride[d], ex_index(l->b, -w->pad_begin[d]));
     grid = ex_offset(l->b, k, w->dilation[d], grid);
-    const Expr *index[4] = {p->n, ex_offset(l->b, channel, 2, ex_index(l->b, d)), pixel[0], pixel[1]};
+    const Expr *index[4] = {p->n, ex_offset(l->b, channel, 2, ex_index(l->b, d)), pixel[0],
+                            pixel[1]};
     const Expr *offset = lower_load_wide(l, p->offset, index);
     return ex_add(l->b, ex_cast(l->b, offset->type, grid), offset);
 }
@@ -105,11 +115,14 @@ static void gather_channels(Lower *l, const Product *p, const Expr *to, const Ex
     for (int part = 0; part < 2; part++) {
         if (part == 0 ? !whole : !rest) continue;
         const Expr *block = st_for_n(l->b, LOOP_SERIAL, "c", part ? rest : whole), *c = block;
-        if (part == 0) c = ex_offset(l->b, block, lanes, st_for_n(l->b, LOOP_LANES, "l", lanes));
-        else c = ex_add(l->b, block, ex_index(l->b, whole * lanes));
+        if (part == 0)
+            c = ex_offset(l->b, block, lanes, st_for_n(l->b, LOOP_LANES, "l", lanes));
+        else
+            c = ex_add(l->b, block, ex_index(l->b, whole * lanes));
         const Expr *sum = NULL;
         for (int i = 0; i < CORNERS; i++) {
-            const Expr *x = ex_cast(l->b, weight[i]->type, ex_load(l->b, p->from->buffer, ex_add(l->b, from[i], c)));
+            const Expr *x = ex_cast(l->b, weight[i]->type,
+                                    ex_load(l->b, p->from->buffer, ex_add(l->b, from[i], c)));
             sum = sum ? ex_fma(l->b, weight[i], x, sum) : ex_mul(l->b, weight[i], x);
         }
         st_store(l->b, p->gathered, ex_add(l->b, to, c), sum);
@@ -119,12 +132,14 @@ static void gather_channels(Lower *l, const Product *p, const Expr *to, const Ex
 }
 
 /* One pixel, one tap, the channels of one offset group. */
-static void gather_tap(Lower *l, const Product *p, const Expr *m, const Expr *ky, const Expr *kx, const Expr *group) {
+static void gather_tap(Lower *l, const Product *p, const Expr *m, const Expr *ky, const Expr *kx,
+                       const Expr *group) {
     const Expr *pixel[2], *from[CORNERS], *weight[CORNERS];
     int64_t count = p->channels / p->offset_groups;
     const Storage *s = p->from;
     split_pixel(l, p, m, &pixel[0], &pixel[1]);
-    const Expr *tap = ex_offset(l->b, ky, p->window.kernel[1], kx), *channel = ex_offset(l->b, group, p->taps, tap);
+    const Expr *tap = ex_offset(l->b, ky, p->window.kernel[1], kx),
+               *channel = ex_offset(l->b, group, p->taps, tap);
     Between y = between(l, tap_position(l, p, 0, pixel[0], ky, channel, pixel), p->x->dims[2].size);
     Between x = between(l, tap_position(l, p, 1, pixel[1], kx, channel, pixel), p->x->dims[3].size);
     const Expr *base = ex_offset(l->b, p->n, s->stride[0], ex_index(l->b, s->offset));
@@ -134,10 +149,12 @@ static void gather_tap(Lower *l, const Product *p, const Expr *m, const Expr *ky
     for (int i = 0; i < CORNERS; i++) {
         const Expr *w = ex_mul(l->b, y.weight[i / 2], x.weight[i % 2]);
         weight[i] = st_let(l->b, "weight", mask ? ex_mul(l->b, w, mask) : w);
-        from[i] = ex_offset(l->b, x.at[i % 2], s->stride[3], ex_offset(l->b, y.at[i / 2], s->stride[2], base));
+        from[i] = ex_offset(l->b, x.at[i % 2], s->stride[3],
+                            ex_offset(l->b, y.at[i / 2], s->stride[2], base));
         from[i] = st_let(l->b, "corner", from[i]);
     }
-    const Expr *to = ex_offset(l->b, ex_offset(l->b, m, p->taps, tap), p->channels, ex_index(l->b, 0));
+    const Expr *to =
+        ex_offset(l->b, ex_offset(l->b, m, p->taps, tap), p->channels, ex_index(l->b, 0));
     gather_channels(l, p, ex_offset(l->b, group, count, to), from, weight, count);
 }
 
@@ -153,7 +170,8 @@ static void gather_block(Lower *l, const Product *p) {
 
 static const Expr *product_row(Lower *l, const Gemm *g, const Expr *m) {
     const Product *p = g->context;
-    return ex_offset(l->b, m, p->taps * p->channels, ex_offset(l->b, p->group, p->in, ex_index(l->b, 0)));
+    return ex_offset(l->b, m, p->taps * p->channels,
+                     ex_offset(l->b, p->group, p->in, ex_index(l->b, 0)));
 }
 
 static const Expr *product_start(Lower *l, const Gemm *g, const Expr *column) {
@@ -162,7 +180,8 @@ static const Expr *product_start(Lower *l, const Gemm *g, const Expr *column) {
     return lower_load_wide(l, p->bias, index);
 }
 
-static void product_store(Lower *l, const Gemm *g, const Expr *m, const Expr *column, const Expr *x) {
+static void product_store(Lower *l, const Gemm *g, const Expr *m, const Expr *column,
+                          const Expr *x) {
     const Product *p = g->context;
     const Expr *index[4] = {p->n, ex_offset(l->b, p->group, p->columns, column)};
     split_pixel(l, p, m, &index[2], &index[3]);
@@ -173,7 +192,8 @@ static const Expr *product_weight(Lower *l, const Gemm *g, const Buffer *source,
                                   const Expr *const *k, const Expr *column) {
     const Product *p = g->context;
     const Storage *s = p->weights;
-    const Expr *flat = ex_index(l->b, 0), *in = ex_index(l->b, p->in), *kw = ex_index(l->b, p->window.kernel[1]);
+    const Expr *flat = ex_index(l->b, 0), *in = ex_index(l->b, p->in),
+               *kw = ex_index(l->b, p->window.kernel[1]);
     for (int i = 0; i < g->n_k; i++) flat = ex_offset(l->b, flat, g->k_extent[i], k[i]);
     const Expr *tap = ex_div(l->b, flat, in), *channel = ex_offset(l->b, group, p->columns, column);
     const Expr *index = ex_offset(l->b, channel, s->stride[0], ex_index(l->b, s->offset));
@@ -184,10 +204,19 @@ static const Expr *product_weight(Lower *l, const Gemm *g, const Buffer *source,
 
 void deform_product(Lower *l, Node *n) {
     Product p = product_of(n);
-    Gemm g = {.node = n, .wide = lower_wide(p.x->dtype), .rows = p.block, .columns = p.columns, .n_k = 2,
-              .k_extent = {p.taps, p.in}, .k_stride = {p.channels, 1}, .row = product_row,
-              .row_step = p.taps * p.channels, .start = p.bias ? product_start : NULL, .store = product_store,
-              .weight = product_weight, .context = &p};
+    Gemm g = {.node = n,
+              .wide = lower_wide(p.x->dtype),
+              .rows = p.block,
+              .columns = p.columns,
+              .n_k = 2,
+              .k_extent = {p.taps, p.in},
+              .k_stride = {p.channels, 1},
+              .row = product_row,
+              .row_step = p.taps * p.channels,
+              .start = p.bias ? product_start : NULL,
+              .store = product_store,
+              .weight = product_weight,
+              .context = &p};
     p.from = lower_storage(l, p.x);
     p.weights = lower_storage(l, p.w);
     p.gathered = lower_scratch(l, "gathered", g.wide, p.block * p.taps * p.channels);
@@ -202,6 +231,7 @@ void deform_product(Lower *l, Node *n) {
     g.b_offset = ex_offset(l->b, p.group, gemm_packed_count(&g), ex_index(l->b, 0));
     gemm_loops(l, &g);
     for (int i = 0; i < 3; i++) st_end(l->b);
-    builder_kernel(l->b)->macs = p.x->dims[0].size * p.pixels * p.taps * p.in * p.columns * p.groups;
+    builder_kernel(l->b)->macs =
+        p.x->dims[0].size * p.pixels * p.taps * p.in * p.columns * p.groups;
     lower_end_kernel(l);
 }

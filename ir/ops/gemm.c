@@ -1,15 +1,17 @@
-/* gemm.c - the matrix micro-kernel: a tile of rows x vectors of accumulators that stay in registers.
+/* gemm.c - the matrix micro-kernel: a tile of rows x vectors of accumulators that stay in
+ * registers.
  *
- * B is packed so that a k step reads tile_vectors * lanes neighbours; A is read in place, one broadcast a row.
- * A block of rows runs through all column blocks before the next, so that its part of A stays in cache. */
+ * B is packed so that a k step reads tile_vectors * lanes neighbours; A is read in place, one
+ * broadcast a row. A block of rows runs through all column blocks before the next, so that its part
+ * of A stays in cache. */
 #include "gemm.h"
 #include "interp.h"
 #include "ops.h"
 
 enum {
-    BLOCK_BYTES = 128 * 1024,    /* of A, for a block of rows */
-    BLOCK_SUMS = 4096,           /* elements of the sums of a block: they live on the stack */
-    CHUNK = 384                  /* longest chain of multiply-adds, where the inner dimension can be cut */
+    BLOCK_BYTES = 128 * 1024, /* of A, for a block of rows */
+    BLOCK_SUMS = 4096,        /* elements of the sums of a block: they live on the stack */
+    CHUNK = 384 /* longest chain of multiply-adds, where the inner dimension can be cut */
 };
 
 static int64_t tile_columns(const Gemm *g) { return (int64_t)g->tile_vectors * g->lanes; }
@@ -22,10 +24,12 @@ static int64_t chunk_of(int64_t extent) {
     return extent;
 }
 
-/* Cuts the inner dimension: the last loop where it is long, then as few loops as are short enough are a chunk. */
+/* Cuts the inner dimension: the last loop where it is long, then as few loops as are short enough
+ * are a chunk. */
 static void plan_chunks(Gemm *g) {
     int last = g->n_k - 1;
-    int64_t chunk = g->k_extent[last] > CHUNK && g->n_k < GEMM_K ? chunk_of(g->k_extent[last]) : g->k_extent[last];
+    int64_t chunk = g->k_extent[last] > CHUNK && g->n_k < GEMM_K ? chunk_of(g->k_extent[last])
+                                                                 : g->k_extent[last];
     if (chunk < g->k_extent[last]) {
         g->k_extent[g->n_k] = chunk;
         g->k_stride[g->n_k++] = g->k_stride[last];
@@ -47,7 +51,7 @@ void gemm_plan(Lower *l, Gemm *g) {
     g->lanes = dtypes[g->wide].bytes > 4 ? t->lanes / 2 : t->lanes;
     g->tile_rows = t->tile_rows;
     g->tile_vectors = t->tile_vectors;
-    if (g->rows < g->tile_rows) {            /* few rows: wider tiles keep the accumulators busy */
+    if (g->rows < g->tile_rows) { /* few rows: wider tiles keep the accumulators busy */
         int accumulators = t->tile_rows * t->tile_vectors;
         g->tile_rows = (int)g->rows;
         g->tile_vectors = accumulators / g->tile_rows < 8 ? accumulators / g->tile_rows : 8;
@@ -63,13 +67,14 @@ int64_t gemm_packed_count(const Gemm *g) { return round_up(g->columns, g->lanes)
 /* Where a block of columns goes: batch, block and k at hand. */
 typedef struct Pack {
     const Buffer *source;
-    const Expr *batch, *first, *to;      /* first column; its place in packed B */
+    const Expr *batch, *first, *to; /* first column; its place in packed B */
     const Expr *k[GEMM_K];
 } Pack;
 
 static void pack_column(Lower *l, const Gemm *g, const Pack *p, const Expr *c) {
     const Expr *w = g->weight(l, g, p->source, p->batch, p->k, ex_add(l->b, p->first, c));
-    st_store(l->b, g->b, ex_add(l->b, p->to, c), w->type == g->wide ? w : ex_cast(l->b, g->wide, w));
+    st_store(l->b, g->b, ex_add(l->b, p->to, c),
+             w->type == g->wide ? w : ex_cast(l->b, g->wide, w));
 }
 
 static void pack_columns(Lower *l, const Gemm *g, const Pack *p, int64_t columns, int64_t valid) {
@@ -88,12 +93,14 @@ static void pack_columns(Lower *l, const Gemm *g, const Pack *p, int64_t columns
     }
     if (valid < columns) {
         const Expr *c = st_for_n(l->b, LOOP_SERIAL, "p", columns - valid);
-        st_store(l->b, g->b, ex_add(l->b, p->to, ex_add(l->b, c, ex_index(l->b, valid))), ex_const(l->b, g->wide, 0));
+        st_store(l->b, g->b, ex_add(l->b, p->to, ex_add(l->b, c, ex_index(l->b, valid))),
+                 ex_const(l->b, g->wide, 0));
         st_end(l->b);
     }
 }
 
-static void pack_block(Lower *l, const Gemm *g, Pack p, const Expr *block, int64_t columns, int64_t valid) {
+static void pack_block(Lower *l, const Gemm *g, Pack p, const Expr *block, int64_t columns,
+                       int64_t valid) {
     const Expr *flat = ex_index(l->b, 0);
     for (int i = 0; i < g->n_k; i++) {
         p.k[i] = st_for_n(l->b, LOOP_SERIAL, "k", g->k_extent[i]);
@@ -119,15 +126,18 @@ static void pack_loops(Lower *l, const Gemm *g, int64_t batches, const Buffer *s
 }
 
 /* Runs the packing loops in the interpreter, now. */
-static void pack_constant(Lower *l, Gemm *g, int64_t batches, const Buffer *source, const char *name) {
+static void pack_constant(Lower *l, Gemm *g, int64_t batches, const Buffer *source,
+                          const char *name) {
     Program *kept = l->program;
     l->program = program_new(l->unit, "pack", kept->target);
-    Buffer *from = program_add_buffer(l->program, source->name, source->type, source->count, BUF_CONST);
+    Buffer *from =
+        program_add_buffer(l->program, source->name, source->type, source->count, BUF_CONST);
     from->data = source->data;
     int64_t count = gemm_packed_count(g) * batches;
     g->b = program_add_buffer(l->program, name, g->wide, count, BUF_OUTPUT);
-    vec_push(l->unit->arena, &l->program->outputs,
-             ((Port){.name = name, .dtype = g->wide, .rank = 1, .dims = &g->b->count, .buffer = g->b}));
+    vec_push(
+        l->unit->arena, &l->program->outputs,
+        ((Port){.name = name, .dtype = g->wide, .rank = 1, .dims = &g->b->count, .buffer = g->b}));
     l->b = builder_begin(l->program, "pack");
     pack_loops(l, g, batches, from);
     builder_end(l->b);
@@ -135,7 +145,8 @@ static void pack_constant(Lower *l, Gemm *g, int64_t batches, const Buffer *sour
     Tensor *packed = tensor_new(l->unit->arena, g->wide, 1, &count);
     void *out = (void *)packed->data;
     InterpError error;
-    if (!interp_run(l->program, NULL, &out, &error)) BUG(l->unit, "packing '%s': %s", name, error.message);
+    if (!interp_run(l->program, NULL, &out, &error))
+        BUG(l->unit, "packing '%s': %s", name, error.message);
     l->program = kept;
     g->b = lower_constant(l, name, packed);
 }
@@ -156,33 +167,38 @@ void gemm_pack(Lower *l, Gemm *g, int64_t batches, const Buffer *source) {
 
 typedef struct Tile {
     const Gemm *gemm;
-    const Expr *number;          /* in its block of rows */
-    const Expr *m0;              /* first row */
-    const Expr *column;          /* first column */
-    const Expr *b;               /* index of its column block in B */
+    const Expr *number; /* in its block of rows */
+    const Expr *m0;     /* first row */
+    const Expr *column; /* first column */
+    const Expr *b;      /* index of its column block in B */
     int64_t rows, vectors;
-    int64_t valid;               /* columns of the block; the rest is padding */
+    int64_t valid; /* columns of the block; the rest is padding */
     Buffer *acc, *rows_of_block;
-    Buffer *sums;                /* of the whole block, where the inner dimension is cut; else NULL */
+    Buffer *sums; /* of the whole block, where the inner dimension is cut; else NULL */
 } Tile;
 
-static const Expr *in_tile(Lower *l, const Tile *t, const Expr *i, const Expr *j, const Expr *lane) {
+static const Expr *in_tile(Lower *l, const Tile *t, const Expr *i, const Expr *j,
+                           const Expr *lane) {
     int64_t lanes = t->gemm->lanes;
     return ex_offset(l->b, i, t->vectors * lanes, ex_offset(l->b, j, lanes, lane));
 }
 
-static const Expr *in_sums(Lower *l, const Tile *t, const Expr *i, const Expr *j, const Expr *lane) {
-    return ex_offset(l->b, t->number, t->rows * t->vectors * t->gemm->lanes, in_tile(l, t, i, j, lane));
+static const Expr *in_sums(Lower *l, const Tile *t, const Expr *i, const Expr *j,
+                           const Expr *lane) {
+    return ex_offset(l->b, t->number, t->rows * t->vectors * t->gemm->lanes,
+                     in_tile(l, t, i, j, lane));
 }
 
 /* The finished sum of a position. */
-static const Expr *result_of(Lower *l, const Tile *t, const Expr *i, const Expr *j, const Expr *lane) {
+static const Expr *result_of(Lower *l, const Tile *t, const Expr *i, const Expr *j,
+                             const Expr *lane) {
     return t->sums ? ex_load(l->b, t->sums, in_sums(l, t, i, j, lane))
                    : ex_load(l->b, t->acc, in_tile(l, t, i, j, lane));
 }
 
 /* for i, for j, for lanes: the shape of every step on the accumulators */
-static void open_tile(Lower *l, const Tile *t, int64_t vectors, const Expr **i, const Expr **j, const Expr **lane) {
+static void open_tile(Lower *l, const Tile *t, int64_t vectors, const Expr **i, const Expr **j,
+                      const Expr **lane) {
     *i = st_for_n(l->b, LOOP_UNROLL, "i", t->rows);
     *j = st_for_n(l->b, LOOP_UNROLL, "j", vectors);
     *lane = st_for_n(l->b, LOOP_LANES, "l", t->gemm->lanes);
@@ -209,8 +225,10 @@ static const Expr *start_value(Lower *l, const Tile *t, const Expr *j, const Exp
 static void start_tile(Lower *l, const Tile *t) {
     const Expr *i, *j, *lane;
     open_tile(l, t, t->vectors, &i, &j, &lane);
-    if (t->sums) st_store(l->b, t->sums, in_sums(l, t, i, j, lane), start_value(l, t, j, lane));
-    else st_store(l->b, t->acc, in_tile(l, t, i, j, lane), start_value(l, t, j, lane));
+    if (t->sums)
+        st_store(l->b, t->sums, in_sums(l, t, i, j, lane), start_value(l, t, j, lane));
+    else
+        st_store(l->b, t->acc, in_tile(l, t, i, j, lane), start_value(l, t, j, lane));
     close_tile(l);
 }
 
@@ -224,7 +242,8 @@ static void clear_acc(Lower *l, const Tile *t) {
 static void add_acc(Lower *l, const Tile *t) {
     const Expr *i, *j, *lane;
     open_tile(l, t, t->vectors, &i, &j, &lane);
-    st_acc(l->b, t->sums, in_sums(l, t, i, j, lane), ex_load(l->b, t->acc, in_tile(l, t, i, j, lane)));
+    st_acc(l->b, t->sums, in_sums(l, t, i, j, lane),
+           ex_load(l->b, t->acc, in_tile(l, t, i, j, lane)));
     close_tile(l);
 }
 
@@ -234,7 +253,10 @@ static const Expr *wide_load(Lower *l, const Gemm *g, const Buffer *buffer, cons
 }
 
 /* Where the rows of a tile begin in A: evenly spaced, or copied from the block's table. */
-typedef struct Rows { const Expr *first; Buffer *table; } Rows;
+typedef struct Rows {
+    const Expr *first;
+    Buffer *table;
+} Rows;
 
 static void set_range(Buffer *table, int64_t lo, int64_t hi) {
     table->ranged = true;
@@ -251,12 +273,14 @@ static Rows tile_rows_of(Lower *l, const Tile *t) {
     rows.table = st_local(l->b, "row", DT_I64, t->rows, 0);
     set_range(rows.table, t->rows_of_block->lo, t->rows_of_block->hi);
     const Expr *i = st_for_n(l->b, LOOP_UNROLL, "i", t->rows);
-    st_store(l->b, rows.table, i, ex_load(l->b, t->rows_of_block, ex_offset(l->b, t->number, t->rows, i)));
+    st_store(l->b, rows.table, i,
+             ex_load(l->b, t->rows_of_block, ex_offset(l->b, t->number, t->rows, i)));
     st_end(l->b);
     return rows;
 }
 
-static void multiply_step(Lower *l, const Tile *t, Rows rows, const Expr *a_offset, const Expr *b_index, Buffer *b) {
+static void multiply_step(Lower *l, const Tile *t, Rows rows, const Expr *a_offset,
+                          const Expr *b_index, Buffer *b) {
     const Gemm *g = t->gemm;
     const Expr *jb = st_for_n(l->b, LOOP_UNROLL, "j", t->vectors);
     const Expr *lane = st_for_n(l->b, LOOP_LANES, "l", g->lanes);
@@ -265,16 +289,19 @@ static void multiply_step(Lower *l, const Tile *t, Rows rows, const Expr *a_offs
     st_end(l->b);
     st_end(l->b);
     const Expr *i = st_for_n(l->b, LOOP_UNROLL, "i", t->rows);
-    const Expr *row = rows.table ? ex_load(l->b, rows.table, i) : ex_offset(l->b, i, g->row_step, rows.first);
+    const Expr *row =
+        rows.table ? ex_load(l->b, rows.table, i) : ex_offset(l->b, i, g->row_step, rows.first);
     const Expr *a = st_let(l->b, "a", wide_load(l, g, g->a, ex_add(l->b, row, a_offset)));
     const Expr *j = st_for_n(l->b, LOOP_UNROLL, "j", t->vectors);
     lane = st_for_n(l->b, LOOP_LANES, "l", g->lanes);
-    st_acc_mul(l->b, t->acc, in_tile(l, t, i, j, lane), a, ex_load(l->b, b, ex_offset(l->b, j, g->lanes, lane)));
+    st_acc_mul(l->b, t->acc, in_tile(l, t, i, j, lane), a,
+               ex_load(l->b, b, ex_offset(l->b, j, g->lanes, lane)));
     close_tile(l);
 }
 
 /* Opens k loops from..to; adds their parts of the flat k and of the offset in A. */
-static void open_k(Lower *l, const Gemm *g, int from, int to, const Expr **flat, const Expr **offset) {
+static void open_k(Lower *l, const Gemm *g, int from, int to, const Expr **flat,
+                   const Expr **offset) {
     for (int d = from; d < to; d++) {
         const Expr *k = st_for_n(l->b, LOOP_SERIAL, "k", g->k_extent[d]);
         *flat = ex_offset(l->b, *flat, g->k_extent[d], k);
@@ -312,13 +339,15 @@ static void store_tail(Lower *l, const Tile *t) {
     Buffer *tail = st_local(l->b, "tail", g->wide, t->rows * g->lanes, 0);
     const Expr *i = st_for_n(l->b, LOOP_UNROLL, "i", t->rows);
     const Expr *lane = st_for_n(l->b, LOOP_LANES, "l", g->lanes);
-    st_store(l->b, tail, ex_offset(l->b, i, g->lanes, lane), result_of(l, t, i, ex_index(l->b, full), lane));
+    st_store(l->b, tail, ex_offset(l->b, i, g->lanes, lane),
+             result_of(l, t, i, ex_index(l->b, full), lane));
     st_end(l->b);
     st_end(l->b);
     i = st_for_n(l->b, LOOP_SERIAL, "i", t->rows);
     const Expr *c = st_for_n(l->b, LOOP_SERIAL, "c", rest);
     const Expr *column = ex_add(l->b, t->column, ex_add(l->b, c, ex_index(l->b, full * g->lanes)));
-    g->store(l, g, ex_add(l->b, t->m0, i), column, ex_load(l->b, tail, ex_offset(l->b, i, g->lanes, c)));
+    g->store(l, g, ex_add(l->b, t->m0, i), column,
+             ex_load(l->b, tail, ex_offset(l->b, i, g->lanes, c)));
     st_end(l->b);
     st_end(l->b);
 }
@@ -326,13 +355,14 @@ static void store_tail(Lower *l, const Tile *t) {
 /* A block of rows: its tiles against one block of columns. */
 
 typedef struct Block {
-    const Expr *first, *count;   /* tiles */
-    int64_t most;                /* the largest count */
-    Buffer *rows;                /* where each row begins in A; NULL: evenly spaced */
+    const Expr *first, *count; /* tiles */
+    int64_t most;              /* the largest count */
+    Buffer *rows;              /* where each row begins in A; NULL: evenly spaced */
 } Block;
 
 static const Expr *first_row(Lower *l, const Gemm *g, const Block *block, const Expr *tile) {
-    const Expr *m0 = ex_offset(l->b, ex_add(l->b, block->first, tile), g->tile_rows, ex_index(l->b, 0));
+    const Expr *m0 =
+        ex_offset(l->b, ex_add(l->b, block->first, tile), g->tile_rows, ex_index(l->b, 0));
     /* the last tile overlaps its neighbour where the rows do not divide */
     return g->rows % g->tile_rows ? ex_min(l->b, m0, ex_index(l->b, g->rows - g->tile_rows)) : m0;
 }
@@ -360,7 +390,8 @@ static void whole_sums(Lower *l, Tile *t, const Block *block) {
 static void chunked_sums(Lower *l, Tile *t, const Block *block) {
     const Gemm *g = t->gemm;
     const Expr *flat = ex_index(l->b, 0), *offset = flat;
-    t->sums = st_local(l->b, "sums", g->wide, block->most * t->rows * t->vectors * g->lanes, g->lanes);
+    t->sums =
+        st_local(l->b, "sums", g->wide, block->most * t->rows * t->vectors * g->lanes, g->lanes);
     open_tiles(l, t, block);
     start_tile(l, t);
     st_end(l->b);
@@ -378,16 +409,20 @@ static void chunked_sums(Lower *l, Tile *t, const Block *block) {
     st_end(l->b);
 }
 
-static void column_block(Lower *l, const Gemm *g, const Block *block, const Expr *number, int64_t valid) {
+static void column_block(Lower *l, const Gemm *g, const Block *block, const Expr *number,
+                         int64_t valid) {
     Tile t = {.gemm = g, .rows = g->tile_rows, .valid = valid, .rows_of_block = block->rows};
     t.vectors = round_up(valid, g->lanes) / g->lanes;
     t.column = ex_offset(l->b, number, tile_columns(g), ex_index(l->b, 0));
     t.b = ex_offset(l->b, t.column, g->inner, g->b_offset);
-    if (g->n_outer) chunked_sums(l, &t, block);
-    else whole_sums(l, &t, block);
+    if (g->n_outer)
+        chunked_sums(l, &t, block);
+    else
+        whole_sums(l, &t, block);
 }
 
-/* The table of rows of a block, where they are not evenly spaced (tiles that wrap over the edge of a map). */
+/* The table of rows of a block, where they are not evenly spaced (tiles that wrap over the edge of
+ * a map). */
 static void find_rows(Lower *l, const Gemm *g, Block *block) {
     if (g->row_step) return;
     block->rows = st_local(l->b, "rows", DT_I64, block->most * g->tile_rows, 0);
@@ -413,7 +448,8 @@ void gemm_loops(Lower *l, const Gemm *g) {
     int64_t n_tiles = (g->rows + g->tile_rows - 1) / g->tile_rows, columns = tile_columns(g);
     int64_t blocks = g->columns / columns, rest = g->columns % columns;
     Block block = {.most = tiles_in_block(g, n_tiles)};
-    const Expr *rows = st_for_n(l->b, LOOP_PARALLEL, "block", (n_tiles + block.most - 1) / block.most);
+    const Expr *rows =
+        st_for_n(l->b, LOOP_PARALLEL, "block", (n_tiles + block.most - 1) / block.most);
     block.first = ex_offset(l->b, rows, block.most, ex_index(l->b, 0));
     block.count = ex_index(l->b, block.most);
     if (n_tiles % block.most)

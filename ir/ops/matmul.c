@@ -8,15 +8,15 @@ typedef struct MatMul {
     Node *node;
     const Value *a, *b, *c, *out;
     int64_t m, n, k;
-    int batch_rank;                                  /* leading axes of the result */
+    int batch_rank; /* leading axes of the result */
     int64_t batch[MAX_RANK];
     const Storage *from, *weights;
-    int64_t a_row, a_k, b_k, b_column;               /* strides of the stored operands */
-    int64_t a_batch[MAX_RANK], b_batch[MAX_RANK];    /* 0 where broadcast */
-    bool drops_row, drops_column;                    /* 1-D operands */
-    bool transpose_a, transpose_b;                   /* Gemm */
+    int64_t a_row, a_k, b_k, b_column;            /* strides of the stored operands */
+    int64_t a_batch[MAX_RANK], b_batch[MAX_RANK]; /* 0 where broadcast */
+    bool drops_row, drops_column;                 /* 1-D operands */
+    bool transpose_a, transpose_b;                /* Gemm */
     float alpha, beta;
-    const Expr *at[MAX_RANK];                        /* batch index */
+    const Expr *at[MAX_RANK]; /* batch index */
 } MatMul;
 
 bool infer_matmul(Infer *f, Node *n) {
@@ -28,8 +28,9 @@ bool infer_matmul(Infer *f, Node *n) {
         return infer_fail(f, n, D_DTYPE, "operands must have one element type");
     int64_t k = rb == 1 ? b[0] : b[rb - 2];
     if (a[ra - 1] != k)
-        return infer_fail(f, n, D_SHAPE, arena_format(f->unit->arena, "inner dimensions are %lld and %lld",
-                          (long long)a[ra - 1], (long long)k));
+        return infer_fail(f, n, D_SHAPE,
+                          arena_format(f->unit->arena, "inner dimensions are %lld and %lld",
+                                       (long long)a[ra - 1], (long long)k));
     int rank = dims_broadcast(a, ra > 2 ? ra - 2 : 0, b, rb > 2 ? rb - 2 : 0, out);
     if (rank < 0) return infer_fail(f, n, D_SHAPE, "the batch dimensions do not broadcast");
     if (rank + 2 > MAX_RANK) return infer_fail(f, n, D_SHAPE, "the rank is too high");
@@ -48,8 +49,9 @@ bool infer_gemm(Infer *f, Node *n) {
         return infer_fail(f, n, D_DTYPE, "A and B must have one element type");
     bool ta = node_int(n, "transA"), tb = node_int(n, "transB");
     if (a[!ta] != b[tb])
-        return infer_fail(f, n, D_SHAPE, arena_format(f->unit->arena, "inner dimensions are %lld and %lld",
-                          (long long)a[!ta], (long long)b[tb]));
+        return infer_fail(f, n, D_SHAPE,
+                          arena_format(f->unit->arena, "inner dimensions are %lld and %lld",
+                                       (long long)a[!ta], (long long)b[tb]));
     out[0] = a[ta];
     out[1] = b[!tb];
     if (node_has_input(n, 2)) {
@@ -74,7 +76,12 @@ void need_gemm(const Node *n, int input, InputNeed *need) {
 }
 
 static MatMul matmul_of(Node *n) {
-    MatMul p = {.node = n, .a = n->inputs[0], .b = n->inputs[1], .out = n->outputs[0], .alpha = 1, .beta = 1};
+    MatMul p = {.node = n,
+                .a = n->inputs[0],
+                .b = n->inputs[1],
+                .out = n->outputs[0],
+                .alpha = 1,
+                .beta = 1};
     int ra = p.a->rank, rb = p.b->rank;
     p.drops_row = ra == 1;
     p.drops_column = rb == 1;
@@ -100,11 +107,12 @@ static MatMul gemm_of(Node *n) {
 }
 
 /* Index of an element of operand v (A or B) from its matrix position. */
-static void operand_index(Lower *l, const MatMul *p, const Value *v, const Expr *row, const Expr *column,
-                          const Expr **index) {
+static void operand_index(Lower *l, const MatMul *p, const Value *v, const Expr *row,
+                          const Expr *column, const Expr **index) {
     int matrix = v->rank >= 2 ? 2 : 1;
     for (int d = 0; d < v->rank - matrix; d++)
-        index[d] = v->dims[d].size == 1 ? ex_index(l->b, 0) : p->at[p->batch_rank - (v->rank - matrix) + d];
+        index[d] = v->dims[d].size == 1 ? ex_index(l->b, 0)
+                                        : p->at[p->batch_rank - (v->rank - matrix) + d];
     if (v->rank == 1) {
         index[0] = v == p->a ? column : row;
         return;
@@ -159,7 +167,8 @@ static const Expr *matmul_row(Lower *l, const Gemm *g, const Expr *m) {
     return index;
 }
 
-static void matmul_store(Lower *l, const Gemm *g, const Expr *m, const Expr *column, const Expr *x) {
+static void matmul_store(Lower *l, const Gemm *g, const Expr *m, const Expr *column,
+                         const Expr *x) {
     result_store(l, g->context, m, column, x);
 }
 
@@ -203,8 +212,16 @@ static int64_t b_matrices(const MatMul *p) {
 }
 
 static void matmul_product(Lower *l, MatMul *p) {
-    Gemm g = {.node = p->node, .wide = lower_wide(p->a->dtype), .rows = p->m, .columns = p->n, .n_k = 1,
-              .k_extent = {p->k}, .row = matmul_row, .store = matmul_store, .weight = matmul_weight, .context = p};
+    Gemm g = {.node = p->node,
+              .wide = lower_wide(p->a->dtype),
+              .rows = p->m,
+              .columns = p->n,
+              .n_k = 1,
+              .k_extent = {p->k},
+              .row = matmul_row,
+              .store = matmul_store,
+              .weight = matmul_weight,
+              .context = p};
     p->from = lower_storage(l, p->a);
     p->weights = lower_storage(l, p->b);
     operand_strides(p);
@@ -234,7 +251,8 @@ static void lower_matmul(Lower *l, MatMul p) {
         return;
     }
     lower_begin_kernel(l, p.node, NULL);
-    for (int d = 0; d < p.batch_rank; d++) p.at[d] = st_for_n(l->b, LOOP_SERIAL, "batch", p.batch[d]);
+    for (int d = 0; d < p.batch_rank; d++)
+        p.at[d] = st_for_n(l->b, LOOP_SERIAL, "batch", p.batch[d]);
     matmul_plain(l, &p);
     for (int d = 0; d < p.batch_rank; d++) st_end(l->b);
     lower_end_kernel(l);

@@ -264,9 +264,13 @@ static void set_element(Tensor *t, int64_t i, double x) {
         ((float *)(uintptr_t)t->data)[i] = (float)x;
 }
 
-typedef struct Tables { Tensor *source, *weight, *outside; } Tables;
+typedef struct Tables {
+    Tensor *source, *weight, *outside;
+} Tables;
 
-static bool is_crop(const Node *n) { return is(n, "coordinate_transformation_mode", "tf_crop_and_resize"); }
+static bool is_crop(const Node *n) {
+    return is(n, "coordinate_transformation_mode", "tf_crop_and_resize");
+}
 
 static Tables compute_tables(Arena *arena, const Node *n, const Axis *a, DType wide) {
     int64_t count[2] = {a->out, a->taps};
@@ -276,7 +280,8 @@ static Tables compute_tables(Arena *arena, const Node *n, const Axis *a, DType w
     for (int64_t y = 0; y < a->out; y++) {
         double left, x = source_position(n, a, y), ratio = split_position(x, &left);
         int64_t *from = (int64_t *)(uintptr_t)t.source->data + y * a->taps;
-        ((uint8_t *)(uintptr_t)t.outside->data)[y] = is_crop(n) && (x < 0 || x > (double)(a->in - 1));
+        ((uint8_t *)(uintptr_t)t.outside->data)[y] =
+            is_crop(n) && (x < 0 || x > (double)(a->in - 1));
         if (!is(n, "mode", "nearest")) {
             fill_weights(n, a, left, ratio, from, row);
             for (int k = 0; k < a->taps; k++) set_element(t.weight, y * a->taps + k, row[k]);
@@ -296,13 +301,15 @@ static void make_tables(Lower *l, const Node *n, Axis *a, DType wide) {
     a->outside = is_crop(n) ? lower_constant(l, "outside", t.outside) : NULL;
 }
 
-bool resize_two_taps(Graph *g, const Node *n, int axis, const Tensor **source, const Tensor **weight) {
+bool resize_two_taps(Graph *g, const Node *n, int axis, const Tensor **source,
+                     const Tensor **weight) {
     int64_t dims[MAX_RANK];
     Axis axes[MAX_RANK];
     Infer f = {.unit = g->unit, .graph = g};
     int rank = n->inputs[X]->rank;
     for (int d = 0; d < rank; d++) dims[d] = n->inputs[X]->dims[d].size;
-    if (!is(n, "mode", "linear") || is_crop(n) || !read_geometry(&f, n, rank, dims, axes)) return false;
+    if (!is(n, "mode", "linear") || is_crop(n) || !read_geometry(&f, n, rank, dims, axes))
+        return false;
     axes[axis].taps = tap_count(n, &axes[axis]);
     if (axes[axis].taps != 2) return false;
     Tables t = compute_tables(g->unit->arena, n, &axes[axis], lower_wide(n->inputs[X]->dtype));

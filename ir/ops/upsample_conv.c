@@ -1,12 +1,15 @@
-/* upsample_conv.c - UpsampleConv: a 2-D convolution of a map that is upsampled linearly first, without making that map.
+/* upsample_conv.c - UpsampleConv: a 2-D convolution of a map that is upsampled linearly first,
+ * without making that map.
  *
- * Mixing channels commutes with interpolating: the products of every tap with the channels are taken at low
- * resolution, then interpolated (vertically, then horizontally) and added.  A 3x3 convolution after an upsampling by
- * two so costs a quarter of the multiply-adds.  Exact over the real numbers: the padding belongs to the upsampled map, so
- * a tap that falls outside adds nothing, and the bias is added once.
+ * Mixing channels commutes with interpolating: the products of every tap with the channels are
+ * taken at low resolution, then interpolated (vertically, then horizontally) and added.  A 3x3
+ * convolution after an upsampling by two so costs a quarter of the multiply-adds.  Exact over the
+ * real numbers: the padding belongs to the upsampled map, so a tap that falls outside adds nothing,
+ * and the bias is added once.
  *
- * Inputs: X [N,C,h,w], W [M,C,kh,kw], B [M] or absent, and for rows and columns of the upsampled map the positions of its
- * two sources and their weights ([size, 2] each, positions not decreasing).  Stride 1, no dilation, one group.
+ * Inputs: X [N,C,h,w], W [M,C,kh,kw], B [M] or absent, and for rows and columns of the upsampled
+ * map the positions of its two sources and their weights ([size, 2] each, positions not
+ * decreasing).  Stride 1, no dilation, one group.
  *
  *     for a block of output channels, for every output row
  *         new rows of products     ring[row % rows][x][tap][channel]: the matrix micro-kernel
@@ -15,6 +18,7 @@
  */
 #include "gemm.h"
 #include "infer.h"
+#include "nest.h"
 #include "ops.h"
 
 enum { X, W, B, SOURCE_Y, WEIGHT_Y, SOURCE_X, WEIGHT_X };
@@ -22,21 +26,23 @@ enum { X, W, B, SOURCE_Y, WEIGHT_Y, SOURCE_X, WEIGHT_X };
 typedef struct UpsampleConv {
     Node *node;
     const Value *x, *w, *bias, *out;
-    int64_t batch, in_channels, channels, in_h, in_w, up_h, up_w, out_h, out_w, kh, kw, pad_y, pad_x;
-    const Tensor *source[2], *weight[2];    /* by axis */
-    int64_t block;                          /* output channels of a block */
+    int64_t batch, in_channels, channels, in_h, in_w, up_h, up_w, out_h, out_w, kh, kw, pad_y,
+        pad_x;
+    const Tensor *source[2], *weight[2]; /* by axis */
+    int64_t block;                       /* output channels of a block */
     int64_t ring_rows;
     const Storage *from, *weights;
-    const Expr *n, *number, *row;           /* batch, channel block, low-resolution row at hand */
+    const Expr *n, *number, *row; /* batch, channel block, low-resolution row at hand */
     Buffer *ring, *line;
-    Buffer *row_at, *row_weight, *new_first, *new_count;     /* tables by output row */
-    Buffer *column_at, *column_weight;                       /* by output column */
+    Buffer *row_at, *row_weight, *new_first, *new_count; /* tables by output row */
+    Buffer *column_at, *column_weight;                   /* by output column */
 } UpsampleConv;
 
 static bool check_table(Infer *f, Node *n, int k, DType t) {
     const Tensor *table = infer_constant(n, k);
     bool fits = table && table->dtype == t && table->rank == 2 && table->dims[1] == 2;
-    return fits || infer_fail(f, n, D_SHAPE, "a table of sources or weights is not a constant of two columns");
+    return fits || infer_fail(f, n, D_SHAPE,
+                              "a table of sources or weights is not a constant of two columns");
 }
 
 static bool check_sources(Infer *f, Node *n, int k, int64_t size) {
@@ -63,9 +69,11 @@ bool infer_upsample_conv(Infer *f, Node *n) {
     int count;
     const int64_t *pads = node_ints(n, "pads", &count);
     if (count != 4) return infer_fail_attr(f, n, "pads", "must have 4 entries");
-    int64_t out[4] = {x[0], w[0], n->inputs[SOURCE_Y]->constant->dims[0] + pads[0] + pads[2] - w[2] + 1,
+    int64_t out[4] = {x[0], w[0],
+                      n->inputs[SOURCE_Y]->constant->dims[0] + pads[0] + pads[2] - w[2] + 1,
                       n->inputs[SOURCE_X]->constant->dims[0] + pads[1] + pads[3] - w[3] + 1};
-    if (out[2] < 1 || out[3] < 1) return infer_fail(f, n, D_SHAPE, "the window is larger than the map");
+    if (out[2] < 1 || out[3] < 1)
+        return infer_fail(f, n, D_SHAPE, "the window is larger than the map");
     infer_set(f, n, 0, n->inputs[X]->dtype, 4, out);
     return true;
 }
@@ -94,14 +102,16 @@ static UpsampleConv upsample_conv_of(Node *n) {
     return c;
 }
 
-/* The definition: every tap inside the upsampled map, every channel, the four sources of the tap's position. */
+/* The definition: every tap inside the upsampled map, every channel, the four sources of the tap's
+ * position. */
 
 static const Expr *table_element(Lower *l, const Value *table, const Expr *row, int column) {
     const Expr *index[2] = {row, ex_index(l->b, column)};
     return lower_load(l, table, index);
 }
 
-static const Expr *upsampled(Lower *l, const UpsampleConv *c, const Expr **x, const Expr *v, const Expr *u) {
+static const Expr *upsampled(Lower *l, const UpsampleConv *c, const Expr **x, const Expr *v,
+                             const Expr *u) {
     Value **in = c->node->inputs;
     const Expr *sum = NULL;
     for (int i = 0; i < 4; i++) {
@@ -115,35 +125,33 @@ static const Expr *upsampled(Lower *l, const UpsampleConv *c, const Expr **x, co
     return sum;
 }
 
-static const Expr *inside(Lower *l, const Expr *i, int64_t size) {
-    return ex_and(l->b, ex_le(l->b, ex_index(l->b, 0), i), ex_lt(l->b, i, ex_index(l->b, size)));
-}
-
 static void plain_loops(Lower *l, const UpsampleConv *c, DType wide) {
     const Expr *o[4], *x[4], *w[4], *zero = ex_index(l->b, 0);
     for (int d = 0; d < 4; d++) o[d] = st_for_n(l->b, LOOP_SERIAL, "o", c->out->dims[d].size);
     Buffer *acc = st_local(l->b, "acc", wide, 1, 0);
-    st_store(l->b, acc, zero, c->bias ? lower_load_wide(l, c->bias, o + 1) : ex_const(l->b, wide, 0));
+    st_store(l->b, acc, zero,
+             c->bias ? lower_load_wide(l, c->bias, o + 1) : ex_const(l->b, wide, 0));
     w[0] = o[1], x[0] = o[0];
     w[1] = x[1] = st_for_n(l->b, LOOP_SERIAL, "channel", c->in_channels);
     w[2] = st_for_n(l->b, LOOP_SERIAL, "ky", c->kh);
     w[3] = st_for_n(l->b, LOOP_SERIAL, "kx", c->kw);
     const Expr *v = ex_add(l->b, ex_add(l->b, o[2], w[2]), ex_index(l->b, -c->pad_y));
     const Expr *u = ex_add(l->b, ex_add(l->b, o[3], w[3]), ex_index(l->b, -c->pad_x));
-    st_if(l->b, ex_and(l->b, inside(l, v, c->up_h), inside(l, u, c->up_w)));
+    st_if(l->b, ex_and(l->b, index_inside(l, v, c->up_h), index_inside(l, u, c->up_w)));
     st_acc_mul(l->b, acc, zero, upsampled(l, c, x, v, u), lower_load_wide(l, c->w, w));
     for (int i = 0; i < 4; i++) st_end(l->b);
     lower_store(l, c->out, o, ex_load(l->b, acc, zero));
     for (int d = 0; d < 4; d++) st_end(l->b);
 }
 
-/* Tables: for an output row, where each tap's two sources lie in the ring and their weights (0 outside the map); and
- * which rows of products are new.  For an output column likewise, with positions in the line. */
+/* Tables: for an output row, where each tap's two sources lie in the ring and their weights (0
+ * outside the map); and which rows of products are new.  For an output column likewise, with
+ * positions in the line. */
 
 static Tensor *int_table(Lower *l, int64_t n) { return tensor_new(l->unit->arena, DT_I64, 1, &n); }
 
-static void fill_taps(const UpsampleConv *c, int axis, int64_t outputs, int64_t taps, int64_t pad, int64_t ring,
-                      int64_t step, Tensor *at, Tensor *weight) {
+static void fill_taps(const UpsampleConv *c, int axis, int64_t outputs, int64_t taps, int64_t pad,
+                      int64_t ring, int64_t step, Tensor *at, Tensor *weight) {
     const Tensor *source = c->source[axis], *given = c->weight[axis];
     for (int64_t i = 0; i < outputs * taps * 2; i++) {
         int64_t u = i / (taps * 2) + i / 2 % taps - pad, size = source->dims[0];
@@ -152,8 +160,10 @@ static void fill_taps(const UpsampleConv *c, int axis, int64_t outputs, int64_t 
         int64_t from = tensor_get_int(source, 2 * nearest + i % 2);
         double w = outside ? 0 : tensor_get_double(given, 2 * nearest + i % 2);
         ((int64_t *)(uintptr_t)at->data)[i] = from % ring * step;
-        if (weight->dtype == DT_F64) ((double *)(uintptr_t)weight->data)[i] = w;
-        else ((float *)(uintptr_t)weight->data)[i] = (float)w;
+        if (weight->dtype == DT_F64)
+            ((double *)(uintptr_t)weight->data)[i] = w;
+        else
+            ((float *)(uintptr_t)weight->data)[i] = (float)w;
     }
 }
 
@@ -167,7 +177,8 @@ static int64_t needed_row(const UpsampleConv *c, int64_t i, bool last) {
 
 static void row_tables(Lower *l, UpsampleConv *c, DType wide) {
     int64_t taps = c->out_h * c->kh * 2, have = 0;
-    Tensor *first = int_table(l, c->out_h), *count = int_table(l, c->out_h), *at = int_table(l, taps);
+    Tensor *first = int_table(l, c->out_h), *count = int_table(l, c->out_h),
+           *at = int_table(l, taps);
     Tensor *weight = tensor_new(l->unit->arena, wide, 1, &taps);
     for (int64_t i = 0; i < c->out_h; i++) {
         int64_t end = needed_row(c, i, true) + 1, rows = end - needed_row(c, i, false);
@@ -176,7 +187,8 @@ static void row_tables(Lower *l, UpsampleConv *c, DType wide) {
         if (end > have) have = end;
         if (rows > c->ring_rows) c->ring_rows = rows;
     }
-    fill_taps(c, 0, c->out_h, c->kh, c->pad_y, c->ring_rows, c->in_w * c->kh * c->kw * c->block, at, weight);
+    fill_taps(c, 0, c->out_h, c->kh, c->pad_y, c->ring_rows, c->in_w * c->kh * c->kw * c->block, at,
+              weight);
     c->new_first = lower_constant(l, "new_first", first);
     c->new_count = lower_constant(l, "new_count", count);
     c->row_at = lower_constant(l, "row_at", at);
@@ -204,19 +216,23 @@ static const Expr *scratch_start(Lower *l, const UpsampleConv *c, const Buffer *
     return ex_offset(l->b, c->number, b->count / (c->channels / c->block), ex_index(l->b, 0));
 }
 
-static void product_store(Lower *l, const Gemm *g, const Expr *m, const Expr *column, const Expr *x) {
+static void product_store(Lower *l, const Gemm *g, const Expr *m, const Expr *column,
+                          const Expr *x) {
     const UpsampleConv *c = g->context;
     const Expr *slot = ex_rem(l->b, c->row, ex_index(l->b, c->ring_rows));
     const Expr *pixel = ex_offset(l->b, slot, c->in_w, m);
-    st_store(l->b, c->ring, ex_add(l->b, scratch_start(l, c, c->ring), ex_offset(l->b, pixel, g->columns, column)), x);
+    st_store(l->b, c->ring,
+             ex_add(l->b, scratch_start(l, c, c->ring), ex_offset(l->b, pixel, g->columns, column)),
+             x);
 }
 
 /* Column t * block + channel of a block is tap t of that channel. */
 static const Expr *product_weight(Lower *l, const Gemm *g, const Buffer *source, const Expr *number,
-                                 const Expr *const *k, const Expr *column) {
+                                  const Expr *const *k, const Expr *column) {
     const UpsampleConv *c = g->context;
     const Storage *s = c->weights;
-    const Expr *block = ex_index(l->b, c->block), *kw = ex_index(l->b, c->kw), *in = ex_index(l->b, 0);
+    const Expr *block = ex_index(l->b, c->block), *kw = ex_index(l->b, c->kw),
+               *in = ex_index(l->b, 0);
     for (int i = 0; i < g->n_k; i++) in = ex_offset(l->b, in, g->k_extent[i], k[i]);
     const Expr *tap = ex_div(l->b, column, block);
     const Expr *channel = ex_offset(l->b, number, c->block, ex_rem(l->b, column, block));
@@ -228,11 +244,13 @@ static const Expr *product_weight(Lower *l, const Gemm *g, const Buffer *source,
 
 /* Interpolation: sums of table-weighted loads, lanes over the channels of the block. */
 
-static const Expr *weighted_sum(Lower *l, const Expr *sum, const Buffer *from, const Expr *start, const Buffer *at,
-                                const Buffer *weight, const Expr *row, int64_t taps, int64_t tap_step) {
+static const Expr *weighted_sum(Lower *l, const Expr *sum, const Buffer *from, const Expr *start,
+                                const Buffer *at, const Buffer *weight, const Expr *row,
+                                int64_t taps, int64_t tap_step) {
     for (int64_t t = 0; t < taps * 2; t++) {
         const Expr *entry = ex_offset(l->b, row, taps * 2, ex_index(l->b, t));
-        const Expr *index = ex_add(l->b, ex_load(l->b, at, entry), ex_index(l->b, t / 2 * tap_step));
+        const Expr *index =
+            ex_add(l->b, ex_load(l->b, at, entry), ex_index(l->b, t / 2 * tap_step));
         const Expr *x = ex_load(l->b, from, ex_add(l->b, start, index));
         sum = ex_fma(l->b, ex_load(l->b, weight, entry), x, sum);
     }
@@ -247,12 +265,14 @@ static const Expr *open_channels(Lower *l, const UpsampleConv *c) {
 }
 
 static void vertical(Lower *l, const UpsampleConv *c, const Expr *y, DType wide) {
-    const Expr *x = st_for_n(l->b, LOOP_SERIAL, "x", c->in_w), *kx = st_for_n(l->b, LOOP_SERIAL, "kx", c->kw);
+    const Expr *x = st_for_n(l->b, LOOP_SERIAL, "x", c->in_w),
+               *kx = st_for_n(l->b, LOOP_SERIAL, "kx", c->kw);
     const Expr *channel = open_channels(l, c);
-    const Expr *start = ex_offset(l->b, x, c->kh * c->kw * c->block, ex_offset(l->b, kx, c->block, channel));
+    const Expr *start =
+        ex_offset(l->b, x, c->kh * c->kw * c->block, ex_offset(l->b, kx, c->block, channel));
     start = ex_add(l->b, scratch_start(l, c, c->ring), start);
-    const Expr *sum = weighted_sum(l, ex_const(l->b, wide, 0), c->ring, start, c->row_at, c->row_weight, y, c->kh,
-                                   c->kw * c->block);
+    const Expr *sum = weighted_sum(l, ex_const(l->b, wide, 0), c->ring, start, c->row_at,
+                                   c->row_weight, y, c->kh, c->kw * c->block);
     const Expr *to = ex_offset(l->b, ex_offset(l->b, x, c->kw, kx), c->block, channel);
     st_store(l->b, c->line, ex_add(l->b, scratch_start(l, c, c->line), to), sum);
     for (int i = 0; i < 4; i++) st_end(l->b);
@@ -264,8 +284,9 @@ static void horizontal(Lower *l, const UpsampleConv *c, const Expr *y, DType wid
     const Expr *index[4] = {c->n, ex_offset(l->b, c->number, c->block, in_block), y, x};
     const Expr *start = ex_add(l->b, scratch_start(l, c, c->line), in_block);
     const Expr *bias = c->bias ? lower_load_wide(l, c->bias, index + 1) : ex_const(l->b, wide, 0);
-    lower_store(l, c->out, index,
-                weighted_sum(l, bias, c->line, start, c->column_at, c->column_weight, x, c->kw, c->block));
+    lower_store(
+        l, c->out, index,
+        weighted_sum(l, bias, c->line, start, c->column_at, c->column_weight, x, c->kw, c->block));
     for (int i = 0; i < 3; i++) st_end(l->b);
 }
 
@@ -286,9 +307,17 @@ static int64_t multiply_adds(const UpsampleConv *c) {
 }
 
 static void exchanged(Lower *l, UpsampleConv *c, DType wide) {
-    Gemm g = {.node = c->node, .wide = wide, .rows = c->in_w, .columns = c->kh * c->kw * c->block, .n_k = 1,
-              .k_extent = {c->in_channels}, .k_stride = {1}, .row = product_row, .store = product_store,
-              .weight = product_weight, .context = c};
+    Gemm g = {.node = c->node,
+              .wide = wide,
+              .rows = c->in_w,
+              .columns = c->kh * c->kw * c->block,
+              .n_k = 1,
+              .k_extent = {c->in_channels},
+              .k_stride = {1},
+              .row = product_row,
+              .store = product_store,
+              .weight = product_weight,
+              .context = c};
     int64_t blocks = c->channels / c->block;
     c->from = lower_storage(l, c->x);
     c->weights = lower_storage(l, c->w);

@@ -1,4 +1,5 @@
-/* window.c - the geometry of sliding windows, as the ONNX operators Conv, MaxPool and AveragePool define it. */
+/* window.c - the geometry of sliding windows, as the ONNX operators Conv, MaxPool and AveragePool
+ * define it. */
 #include "window.h"
 
 #include <string.h>
@@ -20,7 +21,8 @@ static void read_pads(const Node *n, int axes, Window *w) {
 
 static int64_t span(const Window *w, int d) { return (w->kernel[d] - 1) * w->dilation[d] + 1; }
 
-/* SAME: as many outputs as ceil(size / stride); what is padded is halved, the odd one goes to the side named. */
+/* SAME: as many outputs as ceil(size / stride); what is padded is halved, the odd one goes to the
+ * side named. */
 static void pad_same(Window *w, int d, int64_t size, bool upper) {
     int64_t out = (size + w->stride[d] - 1) / w->stride[d];
     int64_t total = (out - 1) * w->stride[d] + span(w, d) - size;
@@ -71,7 +73,8 @@ static bool check_list(Infer *f, Node *n, const char *name, int want, int64_t le
     const int64_t *at = node_ints(n, name, &count);
     if (!at) return true;
     if (count != want)
-        return infer_fail_attr(f, n, name, "is %s, must have %d entries", list_text(f, at, count), want);
+        return infer_fail_attr(f, n, name, "is %s, must have %d entries", list_text(f, at, count),
+                               want);
     for (int i = 0; i < count; i++)
         if (at[i] < least || at[i] > (INT64_C(1) << 31))
             return infer_fail_attr(f, n, name, "is %s", list_text(f, at, count));
@@ -98,7 +101,8 @@ static bool check_kernel(Infer *f, Node *n, int axes, const int64_t *kernel) {
     return true;
 }
 
-bool window_infer(Infer *f, Node *n, int axes, const int64_t *size, const int64_t *kernel, Window *w) {
+bool window_infer(Infer *f, Node *n, int axes, const int64_t *size, const int64_t *kernel,
+                  Window *w) {
     if (!check_list(f, n, "kernel_shape", axes, 1) || !check_list(f, n, "strides", axes, 1) ||
         !check_list(f, n, "dilations", axes, 1) || !check_list(f, n, "pads", 2 * axes, 0) ||
         !check_auto_pad(f, n) || !check_kernel(f, n, axes, kernel))
@@ -106,8 +110,10 @@ bool window_infer(Infer *f, Node *n, int axes, const int64_t *size, const int64_
     window_of(n, axes, size, kernel, w);
     for (int d = 0; d < axes; d++)
         if (w->out[d] < 1 && size[d] > 0)
-            return infer_fail(f, n, D_SHAPE, arena_format(f->unit->arena,
-                              "the window of %lld is larger than the padded input of %lld",
-                              (long long)span(w, d), (long long)(size[d] + w->pad_begin[d] + w->pad_end[d])));
+            return infer_fail(
+                f, n, D_SHAPE,
+                arena_format(
+                    f->unit->arena, "the window of %lld is larger than the padded input of %lld",
+                    (long long)span(w, d), (long long)(size[d] + w->pad_begin[d] + w->pad_end[d])));
     return true;
 }
