@@ -24,15 +24,23 @@ static char *file_fail(Unit *u, const char *path, int why) {
     return NULL;
 }
 
+static void close_file(void *context) {
+    FILE **f = context;
+    if (*f) fclose(*f);
+    *f = NULL;
+}
+
 char *file_read(Unit *u, const char *path, size_t *n) {
-    FILE *f = fopen(path, "rb");
-    if (!f) return file_fail(u, path, errno);
+    FILE **f = NEW(u->arena, FILE *);
+    unit_at_end(u, close_file, f);   /* memory may end while it is open */
+    *f = fopen(path, "rb");
+    if (!*f) return file_fail(u, path, errno);
     Text text = {.arena = u->arena};
     char part[65536];
     size_t got;
-    while ((got = fread(part, 1, sizeof part, f)) > 0) text_add_bytes(&text, part, got);
-    bool bad = ferror(f);
-    fclose(f);
+    while ((got = fread(part, 1, sizeof part, *f)) > 0) text_add_bytes(&text, part, got);
+    bool bad = ferror(*f);
+    close_file(f);
     if (bad) return file_fail(u, path, EISDIR);
     *n = text.n;
     return text.at ? text.at : arena_copy(u->arena, "", 0);
