@@ -9,21 +9,19 @@ typedef struct RunError { char message[1024]; } RunError;
 typedef struct Backend {
     const char *name;            /* --backend=NAME */
     const char *summary;
-    /* Makes ready what all runs of p share.  `options` is the backend's own text (c: the compiler command, NULL: $CC or
-     * cc with -O3).  NULL: told in *error.  A row without it has nothing to make ready. */
-    void *(*load)(const Program *p, const char *options, RunError *error);
-    /* Runs p once, on any thread.  `arena` has p->arena_bytes bytes and is aligned to 64; inputs and outputs are in the
-     * order of the ports, row-major.  false: told in *error. */
-    bool (*run)(const Program *p, const void *loaded, void *arena, const void *const *inputs, void *const *outputs,
-                RunError *error);
-    void (*unload)(void *loaded);
+    /* Makes p ready for any number of runs; p must stay.  `options` is the backend's own text (c: the compiler
+     * command, NULL: $CC or cc with -O3).  NULL: told in *error. */
+    void *(*open)(const Program *p, const char *options, RunError *error);
+    /* Runs it once; several threads may at the same time.  `arena` has p->arena_bytes bytes, aligned to 64, and is
+     * this run's alone; inputs/outputs in the order of the ports, row-major.  false: told in *error. */
+    bool (*run)(const void *opened, void *arena, const void *const *inputs, void *const *outputs, RunError *error);
+    void (*close)(void *opened);
 } Backend;
 
 extern const Backend backends[];   /* ends with a name NULL */
 const Backend *backend_find(const char *name);
-
-/* Loads, runs with an arena of its own, unloads. */
-bool backend_run_once(const Backend *b, const Program *p, const char *options, const void *const *inputs,
-                      void *const *outputs, RunError *error);
+/* Opens, runs once in an arena of its own, closes. */
+bool backend_run(const Backend *b, const Program *p, const char *options, const void *const *inputs,
+                 void *const *outputs, RunError *error);
 
 #endif

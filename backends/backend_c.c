@@ -111,7 +111,7 @@ static bool library_open(const Folder *f, Loaded *l, RunError *error) {
     return false;
 }
 
-void *backend_c_load(const Program *p, const char *options, RunError *error) {
+void *backend_c_open(const Program *p, const char *options, RunError *error) {
     const EmitOptions emit = {.prefix = "model",
                               .header_name = "model.h",
                               .weights_name = "model.weights",
@@ -127,24 +127,23 @@ void *backend_c_load(const Program *p, const char *options, RunError *error) {
               write_text(f.header, &result.header, error) && compile(&f, options, error) &&
               library_open(&f, l, error);
     folder_remove(&f);
-    if (!ok) backend_c_unload(l);
+    if (!ok) backend_c_close(l);
     return ok ? l : NULL;
 }
 
-void backend_c_unload(void *loaded) {
-    Loaded *l = loaded;
+void backend_c_close(void *opened) {
+    Loaded *l = opened;
     if (l->library) dlclose(l->library);
     l->library = NULL;
 }
 
-bool backend_c_run(const Program *p, const void *loaded, void *arena, const void *const *inputs,
-                   void *const *outputs, RunError *error) {
-    const Loaded *l = loaded;
+bool backend_c_run(const void *opened, void *arena, const void *const *inputs, void *const *outputs,
+                   RunError *error) {
+    const Loaded *l = opened;
     struct {
         unsigned char *arena;
         const unsigned char *weights;
     } m;
-    (void)p;
     int status = l->init(&m, arena, l->weights, l->weights_bytes);
     if (!status) status = l->run(&m, inputs, outputs);
     if (status)

@@ -5,12 +5,24 @@
 
 #include "interp.h"
 
-bool backend_interp_run(const Program *p, const void *loaded, void *arena,
-                        const void *const *inputs, void *const *outputs, RunError *error) {
+typedef struct Interpreted {
+    const Program *program;
+} Interpreted;
+
+void *backend_interp_open(const Program *p, const char *options, RunError *error) {
+    Interpreted *opened = NEW(p->unit->arena, Interpreted);
+    (void)options;
+    (void)error;
+    opened->program = p;
+    return opened;
+}
+
+bool backend_interp_run(const void *opened, void *arena, const void *const *inputs,
+                        void *const *outputs, RunError *error) {
+    const Program *p = ((const Interpreted *)opened)->program;
     InterpError why = {{0}};
     Escape escape_here;
     Arena *scratch = arena_new(arena_allocator(p->unit->arena), 0, &escape_here);
-    (void)loaded;
     (void)arena;
     if (!scratch || setjmp(escape_here.jump)) {
         snprintf(error->message, sizeof error->message, "out of memory");
@@ -22,3 +34,5 @@ bool backend_interp_run(const Program *p, const void *loaded, void *arena,
     arena_free(scratch);
     return ok;
 }
+
+void backend_interp_close(void *opened) { (void)opened; }

@@ -5,7 +5,8 @@
 #include <string.h>
 
 const Backend backends[] = {
-#define BACKEND(name, summary, load, run, unload) {name, summary, load, run, unload},
+#define BACKEND(name, summary)                                                                     \
+    {#name, summary, backend_##name##_open, backend_##name##_run, backend_##name##_close},
 #include "backends.def"
 #undef BACKEND
     {0},
@@ -17,15 +18,15 @@ const Backend *backend_find(const char *name) {
     return NULL;
 }
 
-bool backend_run_once(const Backend *b, const Program *p, const char *options, const void *const *inputs,
-                      void *const *outputs, RunError *error) {
-    void *loaded = b->load ? b->load(p, options, error) : NULL;
-    if (b->load && !loaded) return false;
+bool backend_run(const Backend *b, const Program *p, const char *options, const void *const *inputs,
+                 void *const *outputs, RunError *error) {
+    void *opened = b->open(p, options, error);
+    if (!opened) return false;
     size_t bytes = ((size_t)p->arena_bytes / 64 + 1) * 64;
     void *arena = aligned_alloc(64, bytes);
-    if (!arena) snprintf(error->message, sizeof error->message, "out of memory: %zu bytes wanted", bytes);
-    bool ok = arena && b->run(p, loaded, arena, inputs, outputs, error);
+    if (!arena) snprintf(error->message, sizeof error->message, "out of memory");
+    bool ok = arena && b->run(opened, arena, inputs, outputs, error);
     free(arena);
-    if (b->unload) b->unload(loaded);
+    b->close(opened);
     return ok;
 }

@@ -38,9 +38,9 @@ bool model_load(struct sonoc_model *m, const char *backend, const char *options)
     m->n_outputs = p->outputs.n;
     m->inputs = ports_of(m->unit->arena, p->inputs.at, p->inputs.n);
     m->outputs = ports_of(m->unit->arena, p->outputs.at, p->outputs.n);
-    if (m->backend->load) m->loaded = m->backend->load(p, options, &error);
+    m->opened = m->backend->open(p, options, &error);
     atomic_init(&m->users, 1);
-    if (!m->backend->load || m->loaded) return true;
+    if (m->opened) return true;
     const char *why = arena_format(m->unit->arena, "backend %s: %s", backend, error.message);
     return diag(m->unit, NO_PLACE, D_RUN_FAILED, why);
 }

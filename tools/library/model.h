@@ -13,7 +13,7 @@ struct sonoc_model {
     const Allocator *memory;
     const Program *program;
     const Backend *backend;
-    void *loaded;
+    void *opened;
     struct sonoc_port *inputs, *outputs;
     int n_inputs, n_outputs;
     size_t arena_bytes;

@@ -137,7 +137,7 @@ static struct sonoc_model *model_new(const struct sonoc_options *o, const char *
 static void model_free(struct sonoc_model *m) {
     Allocator given = m->allocator;
     const Allocator *memory = m->memory ? &given : NULL;
-    if (m->loaded && m->backend->unload) m->backend->unload(m->loaded);
+    if (m->opened) m->backend->close(m->opened);
     if (m->unit != &m->own) return;
     unit_end(m->unit);
     memory_free(memory, m, sizeof *m);
