@@ -6,7 +6,7 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(layer_objects "")
-foreach(layer schema ir frontend passes backends custom_ops library)
+foreach(layer schema ir frontend passes backends custom_ops runtime library)
     list(APPEND layer_objects $<TARGET_OBJECTS:${layer}>)
 endforeach()
 
