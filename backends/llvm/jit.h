@@ -29,8 +29,7 @@ JitModule *jit_load(const void *code, size_t bytes, const JitOptions *options, R
 void jit_unload(JitModule *m);
 
 /* Runs all kernels.  `weights` is the image of the constants, `arena` has Program.arena_bytes bytes and is aligned to
- * 64; inputs and outputs in the order of the ports, row-major.  What the model's own lowering does not exclude, like an
- * index out of bounds that the interpreter would report, stays within the program's memory but gives any value. */
+ * 64; inputs and outputs in the order of the ports, row-major. */
 void jit_run(const JitModule *m, const void *weights, void *arena, const void *const *inputs, void *const *outputs);
 /* The same without an image: by the id of a constant buffer, where its elements are (no alignment needed). */
 void jit_run_scattered(const JitModule *m, const void *const *constants, void *arena, const void *const *inputs,
