@@ -8,5 +8,7 @@ bool backend_interp_run(const Program *p, const char *options, const void *const
                         void *const *outputs, RunError *error);
 bool backend_c_run(const Program *p, const char *options, const void *const *inputs,
                    void *const *outputs, RunError *error);
+bool backend_jit_run(const Program *p, const char *options, const void *const *inputs,
+                     void *const *outputs, RunError *error);
 
 #endif
