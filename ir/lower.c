@@ -48,6 +48,11 @@ static const char *kernel_comment(Lower *l, const Node *n) {
         text_add(&t, " + ");
         add_node(&t, e);
     }
+    const Node *container = out ? value_plan(l, out)->container : NULL;
+    if (container) {
+        text_add(&t, " into ");
+        add_node(&t, container);
+    }
     text_add(&t, ": ");
     if (out) add_dims(&t, out);
     for (int k = 0; k < n->n_inputs; k++) {
@@ -116,20 +121,39 @@ static void store_piece(Lower *l, const Expr *const *index, void *context) {
     lower_store(l, e->node->outputs[0], at, lower_load(l, e->from, index));
 }
 
+/* Input k of a concatenation, which begins at `at`, was stored there by who computed it. */
+static bool lies_inside(Lower *l, const Node *n, int k, int64_t at) {
+    const ValuePlan *p = value_plan(l, n->inputs[k]);
+    return p->container == n && p->container_at == at;
+}
+
 static void lower_pieces(Lower *l, const Node *n) {
     const Value *out = n->outputs[0];
-    int64_t axis = node_int(n, "axis"), shift[MAX_RANK] = {0}, dims[MAX_RANK];
-    if (axis < 0) axis += out->rank;
+    int axis = concat_axis(n);
+    int64_t shift[MAX_RANK] = {0}, dims[MAX_RANK];
     storage_make(l, out);
     for (int k = 0; k < n->n_inputs; k++) {
         Element e = {.node = n, .shift = shift, .from = n->inputs[k]};
         for (int d = 0; d < out->rank; d++) dims[d] = e.from->dims[d].size;
-        lower_for_each_dim(l, out->rank, dims, value_plan(l, out)->storage.stride, store_piece, &e);
+        if (!lies_inside(l, n, k, shift[axis]))
+            lower_for_each_dim(l, out->rank, dims, value_plan(l, out)->storage.stride, store_piece, &e);
         shift[axis] += dims[axis];
     }
 }
 
+/* All its inputs are where they belong. */
+static bool is_in_place(Lower *l, const Node *n) {
+    int64_t at = 0;
+    if (n->op->id != OP_Concat || l->plan->options->plain) return false;
+    for (int k = 0; k < n->n_inputs; k++) {
+        if (!lies_inside(l, n, k, at)) return false;
+        at += n->inputs[k]->dims[concat_axis(n)].size;
+    }
+    return true;
+}
+
 static void lower_composed(Lower *l, const Node *n) {
+    if (is_in_place(l, n)) return;
     lower_begin_kernel(l, n, NULL);
     for (int k = 0; k < n->n_outputs; k++) {
         if (!n->outputs[k] || !value_plan(l, n->outputs[k])->stored) continue;

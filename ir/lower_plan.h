@@ -14,6 +14,8 @@ typedef struct ValuePlan {
     Storage storage;
     Storage packed;          /* a channels-last copy, where own storage is in another order */
     Node *epilogue;          /* the ELEM node that takes this value in registers, before any store */
+    const Node *container;   /* the Concat in whose output's storage this value lies, or NULL */
+    int64_t container_at;    /* where it begins there along the Concat's axis */
     Buffer *constant;
     int cost;                /* scalar steps to compute an element when composed */
     int64_t elements_read;   /* by all its readers in a run */
@@ -42,6 +44,7 @@ static inline ValuePlan *value_plan(const Lower *l, const Value *v) { return &l-
 NodePlan *node_plan(const Lower *l, const Node *n);
 
 void lower_decide(Lower *l);                 /* lower_decide.c: what is stored, where, in which order */
+int concat_axis(const Node *n);
 void storage_make(Lower *l, const Value *v); /* lower_storage.c: the buffer of a stored value */
 void storage_fill_halo(Lower *l, const Value *v);
 const Expr *storage_index(Lower *l, const Storage *s, int rank, const Expr *const *index);
