@@ -215,8 +215,9 @@ static bool fits_inside(Lower *l, const Node *n, const Value *v) {
 
 static void widen_halo(ValuePlan *outer, const ValuePlan *inner) {
     for (int d = 0; d < 8; d++) {
-        if (inner->halo_begin[d] > outer->halo_begin[d]) outer->halo_begin[d] = inner->halo_begin[d];
-        if (inner->halo_end[d] > outer->halo_end[d]) outer->halo_end[d] = inner->halo_end[d];
+        int64_t begin = inner->halo_begin[d], end = inner->halo_end[d];
+        if (begin > outer->halo_begin[d]) outer->halo_begin[d] = begin;
+        if (end > outer->halo_end[d]) outer->halo_end[d] = end;
     }
 }
 
@@ -248,5 +249,7 @@ void lower_decide(Lower *l) {
     count_readers(l);
     if (!l->plan->options->plain) decide_layouts(l);
     for (int i = 0; i < l->graph->nodes.n; i++) decide_node(l, l->graph->nodes.at[i]);
-    if (!l->plan->options->plain) decide_places(l);
+    if (l->plan->options->plain) return;
+    lower_group(l);
+    decide_places(l);
 }

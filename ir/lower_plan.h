@@ -27,6 +27,7 @@ typedef struct NodePlan {
     bool root;               /* gives kernels of its own */
     bool in_epilogue;        /* runs inside another node's kernel */
     const Node *lower_here;  /* the root whose kernels are built at this position in the node order */
+    Node *next;              /* the next REDUCE node that runs in the same kernel */
 } NodePlan;
 
 typedef struct LowerPlan {
@@ -42,8 +43,10 @@ typedef struct LowerPlan {
 
 static inline ValuePlan *value_plan(const Lower *l, const Value *v) { return &l->plan->values[v->id]; }
 NodePlan *node_plan(const Lower *l, const Node *n);
+const Value *final_value(const Lower *l, const Value *v);   /* that an element of v ends up in, by epilogues */
 
 void lower_decide(Lower *l);                 /* lower_decide.c: what is stored, where, in which order */
+void lower_group(Lower *l);                  /* lower_group.c: which REDUCE nodes share a kernel */
 int concat_axis(const Node *n);
 void storage_make(Lower *l, const Value *v); /* lower_storage.c: the buffer of a stored value */
 void storage_fill_halo(Lower *l, const Value *v);
