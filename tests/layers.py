@@ -19,7 +19,7 @@ MAY_INCLUDE = {  # folder: folders whose headers it may include
     "backends": {"ir", "backends"},
     "tools": {"ir", "frontend", "passes", "backends", "tools"},
     "custom_ops": set(),
-    "runtime": set(),
+    "runtime": {"runtime"},
 }
 PUBLIC_HEADER = "sonoc_op.h"  # what custom operators may include
 

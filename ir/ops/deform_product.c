@@ -159,7 +159,7 @@ static void gather_tap(Lower *l, const Product *p, const Expr *m, const Expr *ky
 }
 
 static void gather_block(Lower *l, const Product *p) {
-    const Expr *m = st_for_n(l->b, LOOP_SERIAL, "pixel", p->block);
+    const Expr *m = st_for_n(l->b, LOOP_PARALLEL, "pixel", p->block);
     const Expr *ky = st_for_n(l->b, LOOP_SERIAL, "ky", p->window.kernel[0]);
     const Expr *kx = st_for_n(l->b, LOOP_SERIAL, "kx", p->window.kernel[1]);
     gather_tap(l, p, m, ky, kx, st_for_n(l->b, LOOP_SERIAL, "group", p->offset_groups));
@@ -219,15 +219,15 @@ void deform_product(Lower *l, Node *n) {
               .context = &p};
     p.from = lower_storage(l, p.x);
     p.weights = lower_storage(l, p.w);
-    p.gathered = lower_scratch(l, "gathered", g.wide, p.block * p.taps * p.channels);
-    g.a = p.gathered;
     gemm_plan(l, &g);
     gemm_pack(l, &g, p.groups, p.weights->buffer);
     lower_begin_kernel(l, n, NULL);
-    p.n = st_for_n(l->b, LOOP_SERIAL, "n", p.x->dims[0].size);
-    p.number = st_for_n(l->b, LOOP_SERIAL, "block", (p.pixels + p.block - 1) / p.block);
+    p.n = st_for_n(l->b, LOOP_PARALLEL, "n", p.x->dims[0].size);
+    p.number = st_for_n(l->b, LOOP_PARALLEL, "block", (p.pixels + p.block - 1) / p.block);
+    p.gathered = st_scratch(l->b, "gathered", g.wide, p.block * p.taps * p.channels);
+    g.a = p.gathered;
     gather_block(l, &p);
-    p.group = st_for_n(l->b, LOOP_SERIAL, "group", p.groups);
+    p.group = st_for_n(l->b, LOOP_PARALLEL, "group", p.groups);
     g.b_offset = ex_offset(l->b, p.group, gemm_packed_count(&g), ex_index(l->b, 0));
     gemm_loops(l, &g);
     for (int i = 0; i < 3; i++) st_end(l->b);
