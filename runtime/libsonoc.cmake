@@ -13,7 +13,7 @@ endforeach()
 add_library(libsonoc SHARED ${layer_objects})
 set_target_properties(libsonoc PROPERTIES
     OUTPUT_NAME sonoc EXPORT_NAME sonoc VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} LINKER_LANGUAGE C)
-target_link_libraries(libsonoc PRIVATE PkgConfig::PROTOBUF_C ${CMAKE_DL_LIBS} m)
+target_link_libraries(libsonoc PRIVATE PkgConfig::PROTOBUF_C ${machine_code_library} ${CMAKE_DL_LIBS} m)
 
 set(one_object ${CMAKE_CURRENT_BINARY_DIR}/sonoc_whole.o)
 add_custom_command(
@@ -24,7 +24,7 @@ add_custom_command(
     COMMAND_EXPAND_LISTS VERBATIM)
 add_library(libsonoc_static STATIC ${one_object})
 set_target_properties(libsonoc_static PROPERTIES OUTPUT_NAME sonoc EXPORT_NAME sonoc_static LINKER_LANGUAGE C)
-target_link_libraries(libsonoc_static INTERFACE protobuf-c ${CMAKE_DL_LIBS} m)
+target_link_libraries(libsonoc_static INTERFACE protobuf-c ${machine_code_library} ${CMAKE_DL_LIBS} m)
 
 set(sonoc_headers runtime/sonoc.h custom_ops/sonoc_op.h)
 foreach(target libsonoc libsonoc_static)
