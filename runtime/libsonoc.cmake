@@ -15,6 +15,8 @@ set_target_properties(libsonoc PROPERTIES
     OUTPUT_NAME sonoc EXPORT_NAME sonoc VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} LINKER_LANGUAGE C)
 target_link_libraries(libsonoc PRIVATE PkgConfig::PROTOBUF_C ${machine_code_library} ${CMAKE_DL_LIBS} m)
 
+target_link_options(libsonoc PRIVATE -Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/runtime/libsonoc.map)
+
 set(one_object ${CMAKE_CURRENT_BINARY_DIR}/sonoc_whole.o)
 add_custom_command(
     OUTPUT ${one_object}
