@@ -1,8 +1,8 @@
 /* emit_c_kernel.c - a kernel as a C function: statements, and which pointers it takes.
  *
- * A function gets a restrict pointer for each buffer that it touches, in the order in which it
- * does.  Lanes loops become vector statements where their extent is a power of two, else plain
- * loops. */
+ * A function gets a pointer for each buffer that it touches, in the order in which it does;
+ * restrict, unless one overwrites another.  Lanes loops become vector statements where their extent
+ * is a power of two, else plain loops. */
 #include "emit_c_text.h"
 
 #include <string.h>
@@ -347,6 +347,15 @@ static Params params_of(Emit *e, const Kernel *k) {
     return params;
 }
 
+/* Does the memory plan lay it where another one of the kernel lies? */
+static bool is_shared(const Params *params, const Buffer *b) {
+    for (int i = 0; i < params->list.n; i++) {
+        const Buffer *other = params->list.at[i].buffer;
+        if (other == b->overwrites || other->overwrites == b) return true;
+    }
+    return false;
+}
+
 static void print_params(Emit *e, const Params *params) {
     if (!params->list.n) emit(e, "void");
     for (int i = 0; i < params->list.n; i++) {
@@ -354,8 +363,8 @@ static void print_params(Emit *e, const Params *params) {
         const char *name = names_take(&e->names, p->buffer->name);
         e->buffer_names[p->buffer->id] = name;
         e->written[p->buffer->id] = p->written;
-        emit(e, "%s%s%s *restrict %s", i ? ", " : "", p->written ? "" : "const ",
-             c_type(p->buffer->type), name);
+        emit(e, "%s%s%s *%s%s", i ? ", " : "", p->written ? "" : "const ",
+             c_type(p->buffer->type), is_shared(params, p->buffer) ? "" : "restrict ", name);
     }
 }
 
