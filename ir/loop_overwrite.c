@@ -9,15 +9,15 @@
 
 enum { TOUCHES = 64 };
 
-typedef struct Touch {
+typedef struct OrderedAccess {
     Access access;           /* terms by coefficient, the largest first */
     const Stmt *around[ACCESS_TERMS];
     int n_around;            /* loops; -1: too many */
-} Touch;
+} OrderedAccess;
 
 typedef struct Touches {
     const Buffer *dying, *born;
-    Touch at[TOUCHES];
+    OrderedAccess at[TOUCHES];
     int n;
     bool refused;            /* too many, or something that is never safe */
 } Touches;
@@ -39,7 +39,7 @@ static void take_access(const Access *a, void *context) {
         touches->refused = true;
         return;
     }
-    Touch *t = &touches->at[touches->n++];
+    OrderedAccess *t = &touches->at[touches->n++];
     t->access = *a;
     t->n_around = a->n_loops;
     for (int i = 0; i < a->n_loops; i++) t->around[i] = a->loops[i];
@@ -82,7 +82,7 @@ static bool tells_turn(const Access *read, const Access *write, int n_digits, co
     return false;
 }
 
-static bool is_safe(const Touch *read, const Touch *write) {
+static bool is_safe(const OrderedAccess *read, const OrderedAccess *write) {
     int digits = find_digits(&read->access, &write->access);
     if (digits < 0) return true;
     if (read->access.statement > write->access.statement) return false;
@@ -96,7 +96,7 @@ bool kernel_may_overwrite(const Program *p, const Kernel *k, const Buffer *dying
     if (dying->type != born->type || kernel_check_accesses(p, k, take_access, &touches)) return false;
     for (int r = 0; r < touches.n && !touches.refused; r++)
         for (int w = 0; w < touches.n; w++) {
-            const Touch *read = &touches.at[r], *write = &touches.at[w];
+            const OrderedAccess *read = &touches.at[r], *write = &touches.at[w];
             if (!read->access.is_write && write->access.is_write && !is_safe(read, write)) return false;
         }
     return !touches.refused;
