@@ -94,7 +94,7 @@ void need_conv(const Node *n, int input, InputNeed *need) {
     if (input == 1) return;
     Conv c = conv_of(n);
     if (is_weighted_sum(&c)) {
-        *need = (InputNeed){.need = NEED_ELEMENTS, .once = true};
+        *need = (InputNeed){.need = NEED_ELEMENTS, .readings = 1};
         return;
     }
     need->need = NEED_CHANNELS_LAST;
