@@ -18,8 +18,23 @@ typedef struct Backend {
     void (*close)(void *opened);
 } Backend;
 
+/* A backend whose code can be kept, and loaded by another process on this machine. */
+typedef struct CodeBackend {
+    const char *name;
+    /* What the code depends on beside the program and `options`: the processor, a compiler.  NULL: told in *error. */
+    const char *(*machine)(Arena *a, const char *options, RunError *error);
+    /* Appends the code to *code, in p's arena.  false: told in *error. */
+    bool (*compile)(const Program *p, const char *options, Text *code, RunError *error);
+    /* As the backend's open, for its run and close; `code` does not have to stay.  `bind` takes the constants from the
+     * program, which stays; `load` from their image (weights.h), which is aligned to 64 and stays. */
+    void *(*bind)(const Program *p, const void *code, size_t code_bytes, RunError *error);
+    void *(*load)(Arena *a, const void *code, size_t code_bytes, const void *weights, size_t weights_bytes,
+                  RunError *error);
+} CodeBackend;
+
 extern const Backend backends[];   /* ends with a name NULL */
 const Backend *backend_find(const char *name);
+const CodeBackend *code_backend_find(const char *name);   /* NULL: its code cannot be kept */
 /* Opens, runs once in an arena of its own, closes. */
 bool backend_run(const Backend *b, const Program *p, const char *options, const void *const *inputs,
                  void *const *outputs, RunError *error);

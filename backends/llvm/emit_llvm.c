@@ -92,7 +92,7 @@ void unit_add_kernel(const Frame *f, const LlvmUnit *u, int number) {
     Emitter e = {.program = f->program, .kernel = k, .context = u->context, .module = u->module};
     Escape *escape_here = arena_escape(f->arena);
     e.builder = builder_resume(f->program, k);
-    e.arena = arena_new(NULL, 0, escape_here);
+    e.arena = arena_new(arena_allocator(f->arena), 0, escape_here);
     if (!e.arena) escape(escape_here, STATUS_LIMIT, "out of memory");
     e.function = kernel_declared(f, u, number);
     e.ir = LLVMCreateBuilderInContext(u->context);
