@@ -6,15 +6,27 @@
 
 typedef struct RunError { char message[1024]; } RunError;
 
+/* Told before each kernel of a run, and at its end with their number; of what a backend can tell apart. */
+typedef struct KernelHook {
+    void (*before)(void *context, int kernel);
+    void *context;
+} KernelHook;
+
 typedef struct Backend {
     const char *name;            /* --backend=NAME */
     const char *summary;
-    /* Runs p once.  inputs/outputs in the order of the ports, row-major.  `options` is the backend's own text
-     * (c: the compiler command, NULL: $CC or cc with -O3).  false: told in *error. */
-    bool (*run)(const Program *p, const char *options, const void *const *inputs, void *const *outputs, RunError *error);
+    /* Makes p ready for any number of runs; p must stay.  `options` is the backend's own text (c: the compiler
+     * command, NULL: $CC or cc with -O3).  NULL: told in *error. */
+    void *(*open)(const Program *p, const char *options, RunError *error);
+    /* Runs it.  inputs/outputs in the order of the ports, row-major; hook may be NULL.  false: told in *error. */
+    bool (*run)(void *opened, const void *const *inputs, void *const *outputs, const KernelHook *hook, RunError *error);
+    void (*close)(void *opened);
 } Backend;
 
 extern const Backend backends[];   /* ends with a name NULL */
 const Backend *backend_find(const char *name);
+/* Opens, runs once, closes. */
+bool backend_run(const Backend *b, const Program *p, const char *options, const void *const *inputs,
+                 void *const *outputs, RunError *error);
 
 #endif

@@ -82,8 +82,23 @@ static bool compile(const Folder *f, const char *options, RunError *error) {
     return false;
 }
 
-typedef int InitFn(void *m, void *arena, const void *weights, size_t weights_bytes);
-typedef int RunFn(void *m, const void *const *inputs, void *const *outputs);
+/* What the generated header declares, with EmitOptions.profile. */
+struct model {
+    unsigned char *arena;
+    const unsigned char *weights;
+    void (*before_kernel)(void *context, int kernel);
+    void *context;
+};
+typedef int InitFn(struct model *m, void *arena, const void *weights, size_t weights_bytes);
+typedef int RunFn(struct model *m, const void *const *inputs, void *const *outputs);
+
+/* A program that is built and loaded. */
+typedef struct Loaded {
+    void *library;
+    RunFn *run;
+    struct model model;
+    void *arena;
+} Loaded;
 
 /* A function out of a library; ISO C has no conversion from void * to one. */
 static bool find_function(void *library, const char *name, void *function, RunError *error) {
@@ -93,54 +108,62 @@ static bool find_function(void *library, const char *name, void *function, RunEr
     return symbol;
 }
 
-static bool call(void *library, const Program *p, const Text *weights, const void *const *inputs,
-                 void *const *outputs, RunError *error) {
-    struct {
-        unsigned char *arena;
-        const unsigned char *weights;
-    } m;
-    InitFn *init;
-    RunFn *run;
-    if (!find_function(library, "model_init", &init, error) ||
-        !find_function(library, "model_run_ports", &run, error))
+static bool init(Loaded *l, const Program *p, const Text *weights, RunError *error) {
+    InitFn *init_function;
+    if (!find_function(l->library, "model_init", &init_function, error) ||
+        !find_function(l->library, "model_run_ports", &l->run, error))
         return false;
     size_t bytes = ((size_t)p->arena_bytes + 63) / 64 * 64;
-    void *arena = aligned_alloc(64, bytes ? bytes : 64);
-    int status = arena ? init(&m, arena, weights->at, weights->n) : -1;
-    if (!status) status = run(&m, inputs, outputs);
-    if (status)
-        snprintf(error->message, sizeof error->message,
-                 arena ? "the program answers %d" : "out of memory", status);
-    free(arena);
-    return !status;
+    l->arena = aligned_alloc(64, bytes ? bytes : 64);
+    int status = l->arena ? init_function(&l->model, l->arena, weights->at, weights->n) : -1;
+    if (!status) return true;
+    snprintf(error->message, sizeof error->message,
+             l->arena ? "the program answers %d" : "out of memory", status);
+    return false;
 }
 
-static bool load_and_call(const Folder *f, const Program *p, const Text *weights,
-                          const void *const *inputs, void *const *outputs, RunError *error) {
-    void *library = dlopen(f->library, RTLD_NOW | RTLD_LOCAL);
-    if (!library) {
+static Loaded *load(const Folder *f, const Program *p, const Text *weights, RunError *error) {
+    Loaded *l = NEW(p->unit->arena, Loaded);
+    l->library = dlopen(f->library, RTLD_NOW | RTLD_LOCAL);
+    if (!l->library) {
         snprintf(error->message, sizeof error->message, "cannot load the library: %s", dlerror());
-        return false;
+        return NULL;
     }
-    bool ok = call(library, p, weights, inputs, outputs, error);
-    dlclose(library);
-    return ok;
+    if (init(l, p, weights, error)) return l;
+    backend_c_close(l);
+    return NULL;
 }
 
-bool backend_c_run(const Program *p, const char *options, const void *const *inputs,
-                   void *const *outputs, RunError *error) {
+void *backend_c_open(const Program *p, const char *options, RunError *error) {
     const EmitOptions emit = {.prefix = "model",
                               .header_name = "model.h",
                               .weights_name = "model.weights",
                               .weights = WEIGHTS_FILE,
-                              .caller_arena = true};
+                              .caller_arena = true,
+                              .profile = true};
     EmitResult result;
     Folder f;
     emit_c(p, &emit, &result);
-    if (!folder_make(&f, error)) return false;
+    if (!folder_make(&f, error)) return NULL;
     bool ok = write_text(f.source, &result.source, error) &&
-              write_text(f.header, &result.header, error) && compile(&f, options, error) &&
-              load_and_call(&f, p, &result.weights, inputs, outputs, error);
+              write_text(f.header, &result.header, error) && compile(&f, options, error);
+    Loaded *l = ok ? load(&f, p, &result.weights, error) : NULL;
     folder_remove(&f);
-    return ok;
+    return l;
+}
+
+bool backend_c_run(void *opened, const void *const *inputs, void *const *outputs,
+                   const KernelHook *hook, RunError *error) {
+    Loaded *l = opened;
+    l->model.before_kernel = hook ? hook->before : NULL;
+    l->model.context = hook ? hook->context : NULL;
+    int status = l->run(&l->model, inputs, outputs);
+    if (status) snprintf(error->message, sizeof error->message, "the program answers %d", status);
+    return !status;
+}
+
+void backend_c_close(void *opened) {
+    Loaded *l = opened;
+    free(l->arena);
+    dlclose(l->library);
 }

@@ -3,11 +3,26 @@
 
 #include "interp.h"
 
-bool backend_interp_run(const Program *p, const char *options, const void *const *inputs,
-                        void *const *outputs, RunError *error) {
-    InterpError why = {{0}};
+typedef struct Interpreted {
+    const Program *program;
+} Interpreted;
+
+void *backend_interp_open(const Program *p, const char *options, RunError *error) {
+    Interpreted *opened = NEW(p->unit->arena, Interpreted);
     (void)options;
-    if (interp_run(p, inputs, outputs, &why)) return true;
+    (void)error;
+    opened->program = p;
+    return opened;
+}
+
+bool backend_interp_run(void *opened, const void *const *inputs, void *const *outputs,
+                        const KernelHook *hook, RunError *error) {
+    const Interpreted *i = opened;
+    InterpError why = {{0}};
+    (void)hook;
+    if (interp_run(i->program, inputs, outputs, &why)) return true;
     snprintf(error->message, sizeof error->message, "%s", why.message);
     return false;
 }
+
+void backend_interp_close(void *opened) { (void)opened; }

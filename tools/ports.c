@@ -77,7 +77,7 @@ const Tensor **ports_run(Session *s, const Program *p, const char *backend, cons
     }
     RunError error = {0};
     session_stage(s, "running");
-    if (backend_find(backend)->run(p, s->options->cc, in, out, &error)) return outputs;
+    if (backend_run(backend_find(backend), p, s->options->cc, in, out, &error)) return outputs;
     diag(&s->unit, NO_PLACE, D_RUN_FAILED, backend, error.message);
     return NULL;
 }
