@@ -13,6 +13,8 @@ static double clock_seconds(clockid_t clock) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+double seconds_now(void) { return clock_seconds(CLOCK_MONOTONIC); }
+
 static int compare_seconds(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -47,29 +49,28 @@ double measured_processor(const Measurement *m, int kernel) {
     return least;
 }
 
-/* A program that is open, and where its tensors are. */
+/* A model, and where its tensors are. */
 typedef struct Runner {
-    const Backend *backend;
-    void *opened;
+    const Model *model;
+    void *arena;
     const void **inputs;
     void **outputs;
     RunError error;
 } Runner;
 
-static bool runner_open(Session *s, const Program *p, Runner *to) {
-    *to = (Runner){.backend = backend_find(s->options->timed_backend)};
-    to->inputs = NEW_ARRAY(s->unit.arena, const void *, p->inputs.n + 1);
-    to->outputs = NEW_ARRAY(s->unit.arena, void *, p->outputs.n + 1);
-    for (int i = 0; i < p->outputs.n; i++) {
-        const Port *port = &p->outputs.at[i];
-        to->outputs[i] = (void *)tensor_new(s->unit.arena, port->dtype, port->rank, port->dims)->data;
-    }
-    to->opened = to->backend->open(p, s->options->cc, &to->error);
-    return to->opened;
+static void runner_new(Session *s, const Model *m, const Tensor *const *inputs, Runner *to) {
+    Arena *a = s->unit.arena;
+    *to = (Runner){.model = m};
+    to->inputs = NEW_ARRAY(a, const void *, m->n_inputs + 1);
+    to->outputs = NEW_ARRAY(a, void *, m->n_outputs + 1);
+    to->arena = arena_alloc(a, m->arena_bytes > 4096 ? m->arena_bytes : 4096); /* arenas align such to 64 */
+    for (int i = 0; i < m->n_inputs; i++) to->inputs[i] = inputs[i]->data;
+    for (int i = 0; i < m->n_outputs; i++) to->outputs[i] = arena_alloc(a, m->outputs[i].bytes);
 }
 
 static bool run_once(Runner *r, const KernelHook *hook) {
-    return r->backend->run(r->opened, r->inputs, r->outputs, hook, &r->error);
+    const Model *m = r->model;
+    return m->backend->run(m->opened, r->arena, r->inputs, r->outputs, hook, &r->error);
 }
 
 /* Writes moments down as kernels begin. */
@@ -84,7 +85,7 @@ static void note_moment(void *context, int kernel) {
     if (w->next == w->end) return;
     if (w->to->counters.n) counters_read(&w->to->counters, w->next->counts);
     w->next->processor = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
-    w->next->time = clock_seconds(CLOCK_MONOTONIC);
+    w->next->time = seconds_now();
     w->next++;
 }
 
@@ -101,9 +102,9 @@ static bool watch_runs(Runner *r, const Program *p, Measurement *to) {
 
 static bool time_runs(Runner *r, Measurement *to) {
     for (int i = 0; i < to->runs; i++) {
-        double begin = clock_seconds(CLOCK_MONOTONIC), spent = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
+        double begin = seconds_now(), spent = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
         if (!run_once(r, NULL)) return false;
-        to->seconds[i] = clock_seconds(CLOCK_MONOTONIC) - begin;
+        to->seconds[i] = seconds_now() - begin;
         spent = clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - spent;
         if (!i || spent < to->processor_seconds) to->processor_seconds = spent;
     }
@@ -112,27 +113,23 @@ static bool time_runs(Runner *r, Measurement *to) {
 }
 
 static bool warm_up(Runner *r, int warmups, Measurement *to) {
-    double begin = clock_seconds(CLOCK_MONOTONIC);
+    double begin = seconds_now();
     for (int i = 0; i < warmups; i++) {
         if (!run_once(r, NULL)) return false;
-        if (!i) to->first_seconds = clock_seconds(CLOCK_MONOTONIC) - begin;
+        if (!i) to->first_seconds = seconds_now() - begin;
     }
     return true;
 }
 
-bool measure(Session *s, const Program *p, const Tensor *const *inputs, int warmups, int runs, bool count, Measurement *to) {
+bool measure(Session *s, const Model *m, const Tensor *const *inputs, int warmups, int runs, bool count, Measurement *to) {
     Runner runner;
     *to = (Measurement){.runs = runs, .seconds = NEW_ARRAY(s->unit.arena, double, runs)};
     memset(to->counters.files, -1, sizeof to->counters.files);
     if (count) counters_open(&to->counters);
-    double begin = clock_seconds(CLOCK_MONOTONIC);
-    bool ok = runner_open(s, p, &runner);
-    to->open_seconds = clock_seconds(CLOCK_MONOTONIC) - begin;
-    for (int i = 0; i < p->inputs.n; i++) runner.inputs[i] = inputs[i]->data;
-    ok = ok && warm_up(&runner, warmups, to) && time_runs(&runner, to) && watch_runs(&runner, p, to);
-    if (runner.opened) runner.backend->close(runner.opened);
+    runner_new(s, m, inputs, &runner);
+    bool ok = warm_up(&runner, warmups, to) && time_runs(&runner, to) && watch_runs(&runner, m->program, to);
     counters_close(&to->counters);
-    return ok || diag(&s->unit, NO_PLACE, D_RUN_FAILED, runner.backend->name, runner.error.message);
+    return ok || diag(&s->unit, NO_PLACE, D_RUN_FAILED, runner.error.message);
 }
 
 /* Two kernels: sums of products in as many chains as hide their latency, and a sum over more memory than caches hold.
@@ -167,7 +164,10 @@ bool measure_roof(Session *s, const Target *target, Roof *to) {
     uint64_t state = 1;
     const Tensor *x = tensor_random(s->unit.arena, DT_F32, 1, p->inputs.at[0].dims, &state);
     Measurement m;
-    if (!measure(s, p, &x, 1, ROOF_RUNS, false, &m)) return false;
+    Model *model = pipeline_model(s, p, s->options->timed_backend);
+    bool ok = model && measure(s, model, &x, 1, ROOF_RUNS, false, &m);
+    sonoc_close(model);
+    if (!ok) return false;
     *to = (Roof){0};
     if (!m.n_kernels) return true;
     to->gflops = 2e-9 * (double)p->kernels.at[0]->macs / measured_kernel(&m, 0);

@@ -13,7 +13,6 @@ typedef struct Moment {
 
 typedef struct Measurement {
     int runs;
-    double open_seconds;         /* making it ready: for the C backend, most of it is the compiler's */
     double first_seconds;        /* the first run */
     double *seconds;             /* of the runs, the shortest first; nothing was asked of them meanwhile */
     double processor_seconds;    /* the least that processors spent on a run */
@@ -22,14 +21,16 @@ typedef struct Measurement {
     Moment *moments;             /* [run][kernel], n_kernels + 1 a run; of as many runs more */
 } Measurement;
 
-/* Runs p on the inputs: `warmups` times, then `runs` times, then `runs` times with an eye on the kernels.  With
+/* Runs m on the inputs: `warmups` times, then `runs` times, then `runs` times with an eye on the kernels.  With
  * `count` hardware counters are read, where they can be had.  false: reported. */
-bool measure(Session *s, const Program *p, const Tensor *const *inputs, int warmups, int runs, bool count, Measurement *to);
+bool measure(Session *s, const Model *m, const Tensor *const *inputs, int warmups, int runs, bool count, Measurement *to);
 
 const Moment *measured_moment(const Measurement *m, int run, int kernel);
 /* The shortest time of a kernel over the runs, and the least that processors spent on it. */
 double measured_kernel(const Measurement *m, int kernel);
 double measured_processor(const Measurement *m, int kernel);
+/* Of a clock that never goes back. */
+double seconds_now(void);
 /* Sorts seconds, and finds the value below which a share of them lies. */
 void sort_seconds(double *seconds, int n);
 double percentile(const double *sorted, int n, double share);

@@ -22,7 +22,9 @@ static const char target_names[] =
     ;
 static const char backend_names[] =
 #define BACKEND(name, ...) "|" #name
+#define CODE_BACKEND BACKEND
 #include "backends.def"
+#undef CODE_BACKEND
 #undef BACKEND
     ;
 #define TARGET_NAMES (target_names + 1)

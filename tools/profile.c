@@ -154,7 +154,7 @@ static bool add_trace(Session *s, const Program *p, const Measurement *m) {
     char *text = NULL;
     size_t n = 0;
     FILE *out = open_memstream(&text, &n);
-    if (!out) return diag(&s->unit, NO_PLACE, D_RUN_FAILED, "profile", "out of memory");
+    if (!out) return diag(&s->unit, NO_PLACE, D_RUN_FAILED, "out of memory");
     print_trace(out, p, m);
     bool ok = !fclose(out);
     ok = ok && output_add(&s->unit, &s->outputs, s->options->output, text, n);
@@ -175,11 +175,13 @@ int command_profile(Session *s) {
         return STATUS_USAGE;
     }
     Program *p = pipeline_program(s, o->plain);
-    const Tensor **inputs = p ? ports_inputs(s, p) : NULL;
+    Model *model = p ? pipeline_model(s, p, o->timed_backend) : NULL;
+    const Tensor **inputs = model ? ports_inputs(s, model) : NULL;
     Measurement m;
     session_stage(s, "measuring");
-    if (!inputs || !measure(s, p, inputs, (int)o->warmup.value, (int)o->runs.value, false, &m)) return diag_status(&s->unit);
+    bool ok = inputs && measure(s, model, inputs, (int)o->warmup.value, (int)o->runs.value, false, &m);
+    sonoc_close(model);
     session_stage(s, "writing");
-    bool ok = (!o->output || add_trace(s, p, &m)) && (!o->svg || add_picture(s, p, &m)) && output_commit(&s->unit, &s->outputs);
+    ok = ok && (!o->output || add_trace(s, p, &m)) && (!o->svg || add_picture(s, p, &m)) && output_commit(&s->unit, &s->outputs);
     return ok ? STATUS_OK : diag_status(&s->unit);
 }
