@@ -35,7 +35,7 @@ static const char backend_names[] =
 #define RUNS (IN(run) | IN(verify))
 #define TIMES (IN(bench) | IN(profile))
 #define MODEL (TIMES | IN(compile) | IN(show) | IN(opt) | IN(bisect) | IN(reduce) | RUNS)
-#define ALL (TOP | MODEL | IN(ops) | IN(passes) | IN(rules))
+#define ALL (TOP | MODEL | IN(ops) | IN(passes) | IN(rules) | IN(cache))
 
 const OptionInfo option_infos[] = {
 #define OPTION(field, name, letter, kind, argument, standard, commands, help)                      \
