@@ -163,6 +163,7 @@ static void print_let(Emit *e, const Stmt *s) {
 
 static void print_local(Emit *e, const Stmt *s) {
     Buffer *b = s->buffer;
+    if (b->kind == BUF_SCRATCH) return; /* the function takes it */
     const char *name = names_take(&e->names, b->name);
     long long count = b->count > 0 ? b->count : 1;
     e->buffer_names[b->id] = name;

@@ -12,15 +12,17 @@ endforeach()
 
 set(sonoc_needs Threads::Threads ${CMAKE_DL_LIBS} m)
 set(sonoc_libs_private "-lpthread -ldl -lm")
-if(SONOC_LLVM AND llvm_version VERSION_GREATER_EQUAL 18)
-    list(PREPEND sonoc_needs ${LLVM_LIBRARY})
-    string(PREPEND sonoc_libs_private "${LLVM_LIBRARY} ")
+if(machine_code_library)
+    list(PREPEND sonoc_needs ${machine_code_library})
+    string(PREPEND sonoc_libs_private "${machine_code_library} ")
 endif()
 
 add_library(libsonoc SHARED ${layer_objects})
 set_target_properties(libsonoc PROPERTIES
     OUTPUT_NAME sonoc EXPORT_NAME sonoc VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} LINKER_LANGUAGE C)
 target_link_libraries(libsonoc PRIVATE PkgConfig::PROTOBUF_C ${sonoc_needs})
+
+target_link_options(libsonoc PRIVATE -Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/runtime/libsonoc.map)
 
 set(one_object ${CMAKE_CURRENT_BINARY_DIR}/sonoc_whole.o)
 add_custom_command(

@@ -34,6 +34,8 @@ static void add_attribute(LLVMContextRef c, Value function, unsigned place, cons
     LLVMAddAttributeAtIndex(function, place, LLVMCreateEnumAttribute(c, kind, value));
 }
 
+static bool lies_in_arena(const Buffer *b) { return b->kind == BUF_ARENA || b->kind == BUF_SCRATCH; }
+
 /* Buffers never overlap. */
 static void add_param_attributes(LLVMContextRef c, Value function, unsigned place, const KernelParam *p) {
     const Buffer *b = p->buffer;
@@ -41,7 +43,7 @@ static void add_param_attributes(LLVMContextRef c, Value function, unsigned plac
     add_attribute(c, function, place, "noalias", 0);
     add_attribute(c, function, place, "nocapture", 0);
     if (!p->written) add_attribute(c, function, place, "readonly", 0);
-    if (b->kind == BUF_ARENA) add_attribute(c, function, place, "align", 64);
+    if (lies_in_arena(b)) add_attribute(c, function, place, "align", 64);
     if (bytes) add_attribute(c, function, place, "dereferenceable", bytes);
 }
 
@@ -112,7 +114,7 @@ static Value pointer_from(Runner *r, Value table, int number) {
 }
 
 static Value place_of(Runner *r, const Buffer *b) {
-    if (b->kind == BUF_ARENA) return pointer_at(r->ir, r->unit->context, r->arena, b->offset);
+    if (lies_in_arena(b)) return pointer_at(r->ir, r->unit->context, r->arena, b->offset);
     if (b->kind == BUF_CONST && r->scattered) return pointer_from(r, r->weights, b->id);
     if (b->kind == BUF_CONST) return pointer_at(r->ir, r->unit->context, r->weights, r->image.offsets[b->id]);
     if (!r->places[b->id]) BUG(r->frame->program->unit, "buffer '%s' has no place", b->name);
