@@ -200,12 +200,12 @@ bool backend_c_run(const void *opened, void *arena, const void *const *inputs, v
         unsigned char *arena;
         const unsigned char *weights;
         void (*before_kernel)(void *context, int kernel);
-        void *context;
+        void *profile_context;
     } m;
     int status = l->init(&m, arena, l->weights, l->weights_bytes);
     if (hook) {
         m.before_kernel = hook->before;
-        m.context = hook->context;
+        m.profile_context = hook->context;
     }
     if (!status) status = l->run(&m, inputs, outputs);
     if (status)

@@ -153,7 +153,7 @@ static void print_struct(Emit *e, Text *out) {
         text_add(out,
                  "    /* If not NULL, called before each kernel, and at the end with their number "
                  "(%d). */\n"
-                 "    void (*before_kernel)(void *context, int kernel);\n    void *context;\n",
+                 "    void (*before_kernel)(void *context, int kernel);\n    void *profile_context;\n",
                  e->program->kernels.n);
     text_add(out, "};\n\n");
 }
@@ -243,7 +243,7 @@ static void print_init(Emit *e, Text *out) {
         text_add(out, "    m->weights = (const unsigned char *)%s_weights%s;\n", prefix,
                  e->form == WEIGHTS_LITERAL ? ".bytes" : "");
     if (e->options->profile)
-        text_add(out, "    m->before_kernel = NULL;\n    m->context = NULL;\n");
+        text_add(out, "    m->before_kernel = NULL;\n    m->profile_context = NULL;\n");
     text_add(out, "    return %s_OK;\n}\n", up);
 }
 
@@ -281,7 +281,7 @@ static bool uses_kind(const Emit *e, BufferKind kind) {
 
 static void print_hook(const Emit *e, Text *out, int kernel) {
     if (e->options->profile)
-        text_add(out, "    if (m->before_kernel) m->before_kernel(m->context, %d);\n", kernel);
+        text_add(out, "    if (m->before_kernel) m->before_kernel(m->profile_context, %d);\n", kernel);
 }
 
 static void print_run(Emit *e, Text *out) {

@@ -32,7 +32,8 @@ import report
 
 HERE = Path(__file__).resolve().parent
 NAMES = ("acsnet", "resnet18", "mobilenetv2", "unet")
-CONTESTANTS = ("onnxruntime", "onnxruntime@deform", "openvino", "ncnn", "sonoc-c:gcc -O3", "sonoc-c:clang-19 -O3")
+CONTESTANTS = ("onnxruntime", "onnxruntime@deform", "openvino", "ncnn", "sonoc-c:gcc -O3", "sonoc-c:clang-19 -O3",
+               "sonoc-jit")
 SLOW = ("mnn", "iree", "emx-onnx-cgen")
 OPENING = 900  # seconds that a contestant has to its first result
 
@@ -227,7 +228,8 @@ def parse_arguments():
     parser.add_argument("--budget", type=float, default=25, help="seconds of rounds for each model and thread count")
     parser.add_argument("--sonoc", default="build/release/sonoc")
     parser.add_argument("--target", default="x86-64-v3")
-    parser.add_argument("--contestants", default=",".join(CONTESTANTS), help=f"with commas; slow ones: {', '.join(SLOW)}")
+    parser.add_argument("--contestants", default=",".join(CONTESTANTS),
+                        help=f"with commas; slow ones: {', '.join(SLOW)}")
     parser.add_argument("--models", type=Path, default=Path("build/bench/models"))
     parser.add_argument("--out", type=Path, default=Path("build/bench"))
     parser.add_argument("--kernels", action="store_true", help="and sonoc's kernels, one by one")

@@ -201,14 +201,17 @@ class SonocC:
     def __init__(self, model, threads, options):
         folder = Path(options["cache"])
         target = options.get("target", "x86-64-v3")
+        pool = ["--threads=pthreads"] if threads > 1 else []
+        if pool and "--threads" not in command([options["sonoc"], "compile", "--help"]):
+            raise Unfit("has one thread")
         command([options["sonoc"], "compile", model, "-o", folder / "model.c", "--prefix=model", "-O3",
-                 "--weights=incbin", f"--target={target}", *options.get("compile", [])])
+                 "--weights=incbin", f"--target={target}", *pool])
         cc = shlex.split(options.get("cc", "gcc -O3"))
         command([*cc, "-std=c11", "-shared", "-fPIC", "model.c", "-o", "model.so"], folder)
         self.library = ctypes.CDLL(str(folder.resolve() / "model.so"))
         self.ports = json.loads(command([options["sonoc"], "show", model, "--json"]))
-        self.state = ctypes.create_string_buffer(4096)
-        if self.library.model_init(self.state):
+        self.state = (ctypes.c_double * 8192)()
+        if self.library.model_init(self.state, *([threads] if pool else [])):
             raise Unfit("the generated code reports an error")
 
     def run(self, inputs):
@@ -222,6 +225,74 @@ class SonocC:
         return outputs
 
 
+class SonocOptions(ctypes.Structure):
+    """struct sonoc_options of sonoc.h, as far as it is needed here; `size` tells the library so."""
+
+    _fields_ = [("size", ctypes.c_size_t), ("optimize", ctypes.c_int), ("exactness", ctypes.c_int),
+                ("threads", ctypes.c_int), ("target", ctypes.c_char_p), ("backend", ctypes.c_char_p)]
+
+
+class SonocError(ctypes.Structure):
+    """struct sonoc_error."""
+
+    _fields_ = [("status", ctypes.c_int), ("text", ctypes.c_char * 2044)]
+
+
+class SonocPort(ctypes.Structure):
+    """struct sonoc_port."""
+
+    _fields_ = [("name", ctypes.c_char_p), ("dtype", ctypes.c_int), ("rank", ctypes.c_int),
+                ("dims", ctypes.POINTER(ctypes.c_int64)), ("count", ctypes.c_size_t), ("bytes", ctypes.c_size_t)]
+
+
+class SonocJit:
+    """sonoc's machine code in memory, through libsonoc."""
+
+    REAL = 1  # enum sonoc_promise
+
+    def __init__(self, model, threads, options):
+        self.library = self.load(Path(options["sonoc"]).parent / "libsonoc.so")
+        asked = SonocOptions(ctypes.sizeof(SonocOptions), 3, self.REAL, threads,
+                             options.get("target", "x86-64-v3").encode(), b"jit")
+        self.error = SonocError()
+        error = ctypes.byref(self.error)
+        self.model = self.library.sonoc_open(str(model).encode(), ctypes.byref(asked), error)
+        self.context = self.model and self.library.sonoc_context_open(ctypes.c_void_p(self.model), error)
+        if not self.context:
+            raise Unfit(self.error.text.decode())
+        self.inputs = self.ports(self.library.sonoc_input_count, self.library.sonoc_input)
+        self.outputs = self.ports(self.library.sonoc_output_count, self.library.sonoc_output)
+
+    @staticmethod
+    def load(path):
+        """The library, and what its functions give."""
+        try:
+            library = ctypes.CDLL(str(path))
+        except OSError as why:
+            raise Unfit(str(why)) from why
+        for name in ("sonoc_open", "sonoc_context_open"):
+            getattr(library, name).restype = ctypes.c_void_p
+        for name in ("sonoc_input", "sonoc_output"):
+            getattr(library, name).restype = ctypes.POINTER(SonocPort)
+        return library
+
+    def ports(self, count, port):
+        """Names and shapes."""
+        model = ctypes.c_void_p(self.model)
+        found = [port(model, i).contents for i in range(count(model))]
+        return [(p.name.decode(), [p.dims[d] for d in range(p.rank)]) for p in found]
+
+    def run(self, inputs):
+        """All outputs; float32 alone."""
+        given = [np.ascontiguousarray(inputs[name], np.float32) for name, _ in self.inputs]
+        outputs = [np.empty(shape, np.float32) for _, shape in self.outputs]
+        pointers = (ctypes.c_void_p * len(given))(*[a.ctypes.data for a in given])
+        results = (ctypes.c_void_p * len(outputs))(*[a.ctypes.data for a in outputs])
+        if self.library.sonoc_run(ctypes.c_void_p(self.context), pointers, results, ctypes.byref(self.error)):
+            raise RuntimeError(self.error.text.decode())
+        return outputs
+
+
 CONTESTANTS = {
     "onnxruntime": OnnxRuntime,
     "openvino": OpenVino,
@@ -231,6 +302,7 @@ CONTESTANTS = {
     "iree": Iree,
     "emx-onnx-cgen": EmxOnnxCgen,
     "sonoc-c": SonocC,
+    "sonoc-jit": SonocJit,
 }
 
 

@@ -179,8 +179,6 @@ static bool measure_all(Session *s, Bench *b) {
     const Options *o = s->options;
     b->program = pipeline_program(s, o->plain);
     if (!b->program) return false;
-    session_stage(s, "measuring the machine");
-    if (!measure_roof(s, b->program->target, &b->roof)) return false;
     double begin = seconds_now();
     Model *m = pipeline_model(s, b->program, o->timed_backend);
     b->open_seconds = seconds_now() - begin;
@@ -188,7 +186,9 @@ static bool measure_all(Session *s, Bench *b) {
     session_stage(s, "measuring");
     bool ok = inputs && measure(s, m, inputs, (int)o->warmup.value, (int)o->runs.value, o->counters, &b->measured);
     sonoc_close(m);
-    return ok;
+    if (!ok || !b->measured.n_kernels) return ok;
+    session_stage(s, "measuring the machine");
+    return measure_roof(s, b->program->target, &b->roof);
 }
 
 int command_bench(Session *s) {
