@@ -98,8 +98,7 @@ static bool claim_holds(Changes *c, const Claim *claim, PartSize size, bool smal
     Unit apart;
     volatile bool holds = false; /* set between setjmp and longjmp */
     const Unit *around = c->claims->graph[0]->unit;
-    if (!unit_begin(&apart, around->file, 0)) return false;
-    apart.registry = around->registry;
+    if (!unit_begin_apart(&apart, around, 0)) return false;
     if (!setjmp(apart.escape.jump)) {
         Part parts[SIDES];
         part_find(c->claims, claim, size);
@@ -148,7 +147,7 @@ static Outcome round_of_claims(Changes *c) {
 bool changes_hold(const Pass *p, const Graph *before, const Graph *after) {
     Unit apart;
     volatile Outcome outcome = OUTPUT_DIFFERS; /* set between setjmp and longjmp */
-    if (!unit_begin(&apart, before->unit->file, 0)) return false;
+    if (!unit_begin_apart(&apart, before->unit, 0)) return false;
     if (!setjmp(apart.escape.jump)) {
         Changes c = {.pass = p,
                      .claims = claims_new(apart.arena, before, after),
