@@ -94,7 +94,7 @@ typedef struct Traffic {
 static void count_traffic(const Buffer *b, bool is_write, void *context) {
     Traffic *t = context;
     (void)is_write;
-    if (b->kind == BUF_LOCAL || t->seen[b->id]) return;
+    if (buffer_is_declared(b) || t->seen[b->id]) return;
     t->seen[b->id] = true;
     t->bytes += b->count * dtypes[b->type].bytes;
 }

@@ -13,7 +13,8 @@
  *
  * Where the run itself is reduced, it has PARTIALS accumulators, combined in order at the end:
  * their number is the same on every machine.  Sums have an accumulator for every reduced loop, so
- * that an error grows with the root of the extents one by one, not with their product.
+ * that an error grows with the root of the extents one by one, not with their product; those of the
+ * outermost loop are kept apart, so that threads can share it.
  *
  * Nodes that lower_group has put together go through the same loops, each with accumulators of its
  * own, and give their results one after another; those whose inputs lie differently in memory have
@@ -25,7 +26,8 @@
 enum {
     PARTIALS = 8,
     BLOCK = 256,          /* a reduced axis longer than this is summed block by block */
-    STACK_ELEMENTS = 2048 /* accumulators beyond this lie in the arena */
+    LEAST_PARTS = 4,      /* iterations that threads may share */
+    STACK_ELEMENTS = 2048 /* accumulators beyond this are no local array */
 };
 
 typedef struct Loop {
@@ -143,7 +145,7 @@ static void plan_slots(Reduction *r) {
 static Buffer *make_acc(Lower *l, const Reduction *r, int which, int64_t count) {
     DType t = which ? DT_I64 : r->wide;
     const char *name = which ? "position" : "acc";
-    if (count > STACK_ELEMENTS) return lower_scratch(l, name, t, count);
+    if (count > STACK_ELEMENTS) return st_scratch(l->b, name, t, count);
     return st_local(l->b, name, t, count, 0);
 }
 
@@ -268,6 +270,43 @@ static const Expr *outer_part(const Reduction *r, int at) {
     return NULL;
 }
 
+static void take_from(Lower *l, Reduction *r, int at, Slots slots);
+
+static bool all_are_sums(const Reduction *r) {
+    for (int k = 0; k < r->n_members; k++)
+        if (r->members[k].rule->step) return false;
+    return true;
+}
+
+/* The outermost reduced loop of sums: its iterations leave their sums side by side, so that they
+ * need not follow one another, and these are added in order. */
+static void take_parts(Lower *l, Reduction *r, Slots slots) {
+    const Loop *loop = &r->loops[r->first];
+    int64_t count = slots_from(r, r->first + 1), all = loop->extent * count;
+    Buffer *parts = st_scratch(l->b, "parts", r->wide, r->n_members * all);
+    const Expr *k = st_for_n(l->b, LOOP_PARALLEL, "k", loop->extent);
+    r->index[loop->axis] = ex_offset(l->b, k, loop->scale, ex_index(l->b, 0));
+    start_level(l, r, 1, count);
+    take_from(l, r, r->first + 1, (Slots){1, ex_index(l->b, 0), slots.base_0});
+    const Expr *i = st_for_n(l->b, LOOP_SERIAL, "i", count);
+    for (int m = 0; m < r->n_members; m++) {
+        const Expr *to = ex_offset(l->b, k, count, ex_add(l->b, i, ex_index(l->b, m * all)));
+        st_store(l->b, parts, to, ex_load(l->b, r->members[m].acc[1][0], i));
+    }
+    st_end(l->b);
+    st_end(l->b);
+    r->index[loop->axis] = ex_index(l->b, 0);
+    k = st_for_n(l->b, LOOP_SERIAL, "k", loop->extent);
+    i = st_for_n(l->b, LOOP_SERIAL, "i", count);
+    for (int m = 0; m < r->n_members; m++) {
+        const Expr *from = ex_offset(l->b, k, count, ex_add(l->b, i, ex_index(l->b, m * all)));
+        st_acc(l->b, r->members[m].acc[0][0], ex_add(l->b, slots.base, i),
+               ex_load(l->b, parts, from));
+    }
+    st_end(l->b);
+    st_end(l->b);
+}
+
 static void take_from(Lower *l, Reduction *r, int at, Slots slots) {
     const Loop *loop = &r->loops[at];
     const Expr *outer = outer_part(r, at);
@@ -277,6 +316,10 @@ static void take_from(Lower *l, Reduction *r, int at, Slots slots) {
         return;
     }
     bool new_level = loop->reduced && r->sums && more_reduced(r, at + 1);
+    if (new_level && slots.level == 0 && loop->extent >= LEAST_PARTS && all_are_sums(r)) {
+        take_parts(l, r, slots);
+        return;
+    }
     const Expr *i = st_for_n(l->b, LOOP_SERIAL, loop->reduced ? "k" : "i", loop->extent);
     const Expr *scaled = ex_offset(l->b, i, loop->scale, ex_index(l->b, 0));
     r->index[loop->axis] = outer ? ex_add(l->b, outer, scaled) : scaled;
@@ -393,11 +436,8 @@ static void give_untouched(Lower *l, const Expr *const *index, void *context) {
 }
 
 static void reduce_loops(Lower *l, Reduction *r) {
-    bool in_arena = r->slots * r->partials > STACK_ELEMENTS;
-    for (int i = 0; i < r->first; i++) {
-        LoopKind kind = i == 0 && !in_arena ? LOOP_PARALLEL : LOOP_SERIAL;
-        r->index[r->loops[i].axis] = st_for_n(l->b, kind, "i", r->loops[i].extent);
-    }
+    for (int i = 0; i < r->first; i++)
+        r->index[r->loops[i].axis] = st_for_n(l->b, LOOP_PARALLEL, "i", r->loops[i].extent);
     const Expr *none = ex_index(l->b, 0);
     start_level(l, r, 0, r->slots * r->partials);
     take_from(l, r, r->first, (Slots){0, none, none});
