@@ -316,7 +316,7 @@ static void print_params(Emit *e, const KernelParams *params) {
         e->buffer_names[p->buffer->id] = name;
         e->written[p->buffer->id] = p->written;
         emit(e, "%s%s%s *%s%s", i ? ", " : "", p->written ? "" : "const ",
-             c_type(p->buffer->type), p->shared ? "" : "restrict ", name);
+             c_type(p->buffer->type), kernel_param_is_shared(params, p->buffer) ? "" : "restrict ", name);
     }
 }
 

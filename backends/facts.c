@@ -135,26 +135,23 @@ static void add_param(const Buffer *b, bool is_write, void *context) {
     if (b->kind == BUF_LOCAL) return;
     uintptr_t at = (uintptr_t)map_get(&params->seen, (uintptr_t)b->id + 1);
     if (!at) {
-        vec_push(params->arena, &params->list, ((KernelParam){.buffer = b}));
+        vec_push(params->arena, &params->list, ((KernelParam){b, false}));
         at = (uintptr_t)params->list.n;
         map_set(&params->seen, (uintptr_t)b->id + 1, (void *)at);
     }
     if (is_write) params->list.at[at - 1].written = true;
 }
 
-static void share_param(KernelParams *params, const Buffer *b) {
-    uintptr_t at = (uintptr_t)map_get(&params->seen, (uintptr_t)b->id + 1);
-    if (at) params->list.at[at - 1].shared = true;
-}
-
 KernelParams kernel_params(Arena *a, const Kernel *k) {
     KernelParams params = {.arena = a, .seen = {.arena = a}};
     kernel_visit_buffers(k, add_param, &params);
-    for (int i = 0; i < params.list.n; i++) {
-        const Buffer *b = params.list.at[i].buffer;
-        if (!b->overwrites || !map_get(&params.seen, (uintptr_t)b->overwrites->id + 1)) continue;
-        share_param(&params, b);
-        share_param(&params, b->overwrites);
-    }
     return params;
+}
+
+bool kernel_param_is_shared(const KernelParams *params, const Buffer *b) {
+    for (int i = 0; i < params->list.n; i++) {
+        const Buffer *other = params->list.at[i].buffer;
+        if (other == b->overwrites || other->overwrites == b) return true;
+    }
+    return false;
 }

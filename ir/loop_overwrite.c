@@ -7,20 +7,20 @@
  * smaller. */
 #include "loop_build.h"
 
-enum { VISITS = 64 };
+enum { TOUCHES = 64 };
 
-typedef struct Visit {
+typedef struct OrderedAccess {
     Access access;           /* terms by coefficient, the largest first */
     const Stmt *around[ACCESS_TERMS];
     int n_around;            /* loops; -1: too many */
-} Visit;
+} OrderedAccess;
 
-typedef struct Visits {
+typedef struct Touches {
     const Buffer *dying, *born;
-    Visit at[VISITS];
+    OrderedAccess at[TOUCHES];
     int n;
     bool refused;            /* too many, or something that is never safe */
-} Visits;
+} Touches;
 
 static void sort_terms(Access *a) {
     for (int i = 1; i < a->n_terms; i++) {
@@ -32,14 +32,14 @@ static void sort_terms(Access *a) {
 }
 
 static void take_access(const Access *a, void *context) {
-    Visits *visits = context;
-    if (a->buffer != visits->dying && !(a->buffer == visits->born && a->is_write)) return;
-    bool many = visits->n == VISITS || a->n_loops > ACCESS_TERMS;
-    if (many || (a->buffer == visits->dying && a->is_write)) {
-        visits->refused = true;
+    Touches *touches = context;
+    if (a->buffer != touches->dying && !(a->buffer == touches->born && a->is_write)) return;
+    bool many = touches->n == TOUCHES || a->n_loops > ACCESS_TERMS;
+    if (many || (a->buffer == touches->dying && a->is_write)) {
+        touches->refused = true;
         return;
     }
-    Visit *t = &visits->at[visits->n++];
+    OrderedAccess *t = &touches->at[touches->n++];
     t->access = *a;
     t->n_around = a->n_loops;
     for (int i = 0; i < a->n_loops; i++) t->around[i] = a->loops[i];
@@ -82,7 +82,7 @@ static bool tells_turn(const Access *read, const Access *write, int n_digits, co
     return false;
 }
 
-static bool is_safe(const Visit *read, const Visit *write) {
+static bool is_safe(const OrderedAccess *read, const OrderedAccess *write) {
     int digits = find_digits(&read->access, &write->access);
     if (digits < 0) return true;
     if (read->access.statement > write->access.statement) return false;
@@ -92,12 +92,12 @@ static bool is_safe(const Visit *read, const Visit *write) {
 }
 
 bool kernel_may_overwrite(const Program *p, const Kernel *k, const Buffer *dying, const Buffer *born) {
-    Visits visits = {.dying = dying, .born = born};
-    if (dying->type != born->type || kernel_check_accesses(p, k, take_access, &visits)) return false;
-    for (int r = 0; r < visits.n && !visits.refused; r++)
-        for (int w = 0; w < visits.n; w++) {
-            const Visit *read = &visits.at[r], *write = &visits.at[w];
+    Touches touches = {.dying = dying, .born = born};
+    if (dying->type != born->type || kernel_check_accesses(p, k, take_access, &touches)) return false;
+    for (int r = 0; r < touches.n && !touches.refused; r++)
+        for (int w = 0; w < touches.n; w++) {
+            const OrderedAccess *read = &touches.at[r], *write = &touches.at[w];
             if (!read->access.is_write && write->access.is_write && !is_safe(read, write)) return false;
         }
-    return !visits.refused;
+    return !touches.refused;
 }
