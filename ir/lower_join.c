@@ -64,15 +64,16 @@ static void find_kernels_in_order(Joining *j) {
     for (int k = 0; k < j->n; k++) j->until[k] = find_until(j, plan->nodes[j->place[k]].lower_here);
 }
 
-/* The last kernel of the run that begins with `first`: who reads what, all are in it. */
+/* The last kernel of the run that begins with `first`: those that read what others of it give, are
+ * all in it. */
 static int end_of_run(const Joining *j, int first) {
-    int end = j->until[first];
-    if (end < 0) return first;
-    for (int k = first + 1; k < end && end - first < MOST; k++) {
-        if (j->until[k] < 0) return first;
+    int whole = first, end = first; /* up to `whole` it is one; up to `end` it might be */
+    for (int k = first; k <= end && end - first < MOST; k++) {
+        if (k == end) whole = end;
+        if (j->until[k] < 0) break;
         if (j->until[k] > end) end = j->until[k];
     }
-    return end - first < MOST ? end : first;
+    return whole;
 }
 
 void lower_join(Lower *l) {
