@@ -20,6 +20,7 @@ import onnxruntime
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples/acsnet"
 WEIGHTS = EXAMPLE / "acsnet_narrow.npz"
+MOST_KERNELS = 120
 OUTPUTS = {"class_logits": 1e-6, "mask_logits": 2e-5}  # error against float64 allowed
 RUNTIME_BOUND = 3e-4  # against ONNX Runtime, whose own error is larger
 READERS = {
