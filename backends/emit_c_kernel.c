@@ -36,17 +36,6 @@ static void demand(Emit *e, Map *seen, const Expr *x) {
     }
 }
 
-static bool body_has_locals(const Stmt *s) {
-    for (; s; s = s->next)
-        if (s->kind == ST_LOCAL || body_has_locals(s->body) || body_has_locals(s->other))
-            return true;
-    return false;
-}
-
-static bool loop_is_vector(const Stmt *s) {
-    return s->loop == LOOP_LANES && lanes_are_vectors(s->var->lanes) && !body_has_locals(s->body);
-}
-
 static void demand_block(Emit *e, Map *seen, const Stmt *s) {
     for (; s; s = s->next) {
         const Var *outer = e->lane;
@@ -174,6 +163,7 @@ static void print_let(Emit *e, const Stmt *s) {
 
 static void print_local(Emit *e, const Stmt *s) {
     Buffer *b = s->buffer;
+    if (b->kind == BUF_SCRATCH) return; /* the function takes it */
     const char *name = names_take(&e->names, b->name);
     long long count = b->count > 0 ? b->count : 1;
     e->buffer_names[b->id] = name;
@@ -318,39 +308,10 @@ static void print_block(Emit *e, const Stmt *s) {
 
 /* The function. */
 
-typedef struct Param {
-    const Buffer *buffer;
-    bool written;
-} Param;
-
-typedef struct Params {
-    Arena *arena;
-    VEC(Param) list;
-    Map seen; /* buffer id + 1 -> index + 1 */
-} Params;
-
-static void add_param(const Buffer *b, bool is_write, void *context) {
-    Params *params = context;
-    if (b->kind == BUF_LOCAL) return;
-    uintptr_t at = (uintptr_t)map_get(&params->seen, (uintptr_t)b->id + 1);
-    if (!at) {
-        vec_push(params->arena, &params->list, ((Param){b, false}));
-        at = (uintptr_t)params->list.n;
-        map_set(&params->seen, (uintptr_t)b->id + 1, (void *)at);
-    }
-    if (is_write) params->list.at[at - 1].written = true;
-}
-
-static Params params_of(Emit *e, const Kernel *k) {
-    Params params = {.arena = e->arena, .seen = {.arena = e->arena}};
-    kernel_visit_buffers(k, add_param, &params);
-    return params;
-}
-
-static void print_params(Emit *e, const Params *params) {
+static void print_params(Emit *e, const KernelParams *params) {
     if (!params->list.n) emit(e, "void");
     for (int i = 0; i < params->list.n; i++) {
-        const Param *p = &params->list.at[i];
+        const KernelParam *p = &params->list.at[i];
         const char *name = names_take(&e->names, p->buffer->name);
         e->buffer_names[p->buffer->id] = name;
         e->written[p->buffer->id] = p->written;
@@ -449,7 +410,7 @@ void kernel_emit(Emit *e, int number) {
              (long long)k->bytes);
     size_t start = e->out.n;
     emit(e, "KERNEL void %s(", e->kernel_names[number]);
-    Params params = params_of(e, k);
+    KernelParams params = kernel_params(e->arena, k);
     print_params(e, &params);
     emit(e, ") {\n");
     e->indent = 1;
@@ -461,10 +422,10 @@ void kernel_emit(Emit *e, int number) {
 }
 
 void kernel_call(Emit *e, int number) {
-    Params params = params_of(e, e->program->kernels.at[number]);
+    KernelParams params = kernel_params(e->arena, e->program->kernels.at[number]);
     emit(e, "    %s(", e->kernel_names[number]);
     for (int i = 0; i < params.list.n; i++) {
-        const Param *p = &params.list.at[i];
+        const KernelParam *p = &params.list.at[i];
         emit(e, "%s%s", i ? ", " : "", buffer_place(e, p->buffer));
     }
     emit(e, ");\n");

@@ -64,10 +64,12 @@ typedef struct Live {
     int kernel;
 } Live;
 
+static bool is_placed(const Buffer *b) { return b->kind == BUF_ARENA || b->kind == BUF_SCRATCH; }
+
 static void touch(const Buffer *buffer, bool is_write, void *context) {
     Live *live = context;
     (void)is_write;
-    if (buffer->kind != BUF_ARENA) return;
+    if (!is_placed(buffer)) return;
     Buffer *b = live->program->buffers.at[buffer->id];
     if (b->first_kernel < 0) b->first_kernel = live->kernel;
     b->last_kernel = live->kernel;
@@ -199,12 +201,37 @@ static int collect(Program *p, Item *items) {
     int n = 0;
     for (int i = 0; i < p->buffers.n; i++) {
         Buffer *b = p->buffers.at[i];
-        if (b->kind != BUF_ARENA || b->first_kernel < 0) continue;
+        if (!is_placed(b) || b->first_kernel < 0) continue;
         items[n] = (Item){.buffer = b, .size = aligned_size(p, b), .first = b->first_kernel,
                           .last = b->last_kernel, .id = n};
         n++;
     }
     return n;
+}
+
+/* The scratch memory that a PARALLEL loop's body needs, one buffer after the other. */
+static int64_t place_scratch(Program *p, const Stmt *s, bool inside, int64_t at) {
+    for (; s; s = s->next) {
+        bool parallel = s->kind == ST_FOR && s->loop == LOOP_PARALLEL;
+        if (s->kind == ST_LOCAL && s->buffer->kind == BUF_SCRATCH && inside) {
+            s->buffer->worker_offset = at;
+            if (!range_add_fits(at, aligned_size(p, s->buffer), &at))
+                escape(&p->unit->escape, STATUS_LIMIT, "scratch memory exceeds the address space");
+        }
+        at = place_scratch(p, s->body, inside || parallel, at);
+        at = place_scratch(p, s->other, inside || parallel, at);
+    }
+    return at;
+}
+
+void program_plan_workers(Program *p) {
+    p->scratch_bytes = 0;
+    for (int k = 0; k < p->kernels.n; k++) {
+        int64_t bytes = place_scratch(p, p->kernels.at[k]->body, false, 0);
+        if (bytes > p->scratch_bytes) p->scratch_bytes = bytes;
+    }
+    if (p->scratch_bytes > INT64_MAX / 1024)
+        escape(&p->unit->escape, STATUS_LIMIT, "scratch memory exceeds the address space");
 }
 
 void program_plan(Program *p) {
@@ -213,6 +240,7 @@ void program_plan(Program *p) {
     find_live_ranges(p);
     Plan plan = {.n = collect(p, items), .best_peak = INT64_MAX};
     p->arena_bytes = 0;
+    program_plan_workers(p);
     if (!plan.n) return;
     find_pressure(p, items, &plan);
     plan.order = NEW_ARRAY(a, Item *, plan.n);

@@ -7,6 +7,7 @@
 
 static const char *const kind_names[] = {
     [BUF_INPUT] = "input", [BUF_OUTPUT] = "output", [BUF_CONST] = "constant", [BUF_ARENA] = "arena", [BUF_LOCAL] = "local",
+    [BUF_SCRATCH] = "arena",
 };
 
 static void write_buffer(Json *j, const Buffer *b) {
@@ -16,7 +17,7 @@ static void write_buffer(Json *j, const Buffer *b) {
     json_text(j, "kind", kind_names[b->kind]);
     json_int(j, "count", b->count);
     json_int(j, "bytes", b->count * dtypes[b->type].bytes);
-    if (b->kind == BUF_ARENA) {
+    if (b->kind == BUF_ARENA || b->kind == BUF_SCRATCH) {
         json_int(j, "offset", b->offset);
         json_int(j, "first_kernel", b->first_kernel);
         json_int(j, "last_kernel", b->last_kernel);
