@@ -89,6 +89,10 @@ const char *helper(Emit *e, Helper h, DType t, int lanes);
 const char *vector_type(Emit *e, DType t, int lanes);
 void prelude_print(Emit *e, Text *out);
 const char *c_type(DType t);
+/* emit_c_exact.c */
+void exact_sqrt_print(Text *out, DType t);
+void exact_fma_print(Text *out, DType t);
+void exact_fma_checks(Text *out, const char *features);
 DType type_signed(int bytes);
 DType type_unsigned(int bytes);
 
@@ -126,10 +130,8 @@ void vector_prepare(Emit *e,
 void vector_place_print(Emit *e, const Buffer *b,
                         const Expr *base); /* the vector at b + base, as an lvalue */
 void vector_local_index(Emit *e, const Buffer *b, const Expr *base);
-bool lanes_are_vectors(int64_t lanes);
-static inline bool local_is_vectors(const Buffer *b) {
-    return b->kind == BUF_LOCAL && b->lanes > 0 && lanes_are_vectors(b->lanes);
-}
+bool lanes_are_vectors(const Emit *e, int64_t lanes);
+bool local_is_vectors(const Emit *e, const Buffer *b);
 
 /* Kernels (emit_c_kernel.c). */
 void kernel_emit(Emit *e, int number);
@@ -140,9 +142,13 @@ const char *
 buffer_place(Emit *e, const Buffer *b); /* in the function that runs all: where it lies, as text */
 
 /* Constants (emit_c_data.c). */
+enum { WEIGHTS_ALIGN = 64 };
 void weights_layout(Emit *e);
 void weights_source(Emit *e, Text *out); /* declares or defines them in the .c */
 void weights_file(Emit *e,
                   Text *out); /* the file or object beside the source; nothing in other forms */
+void weights_image(const Emit *e, char *image); /* weight_bytes of them */
+char *text_room(Text *t, size_t n); /* room for n more bytes, which the caller fills */
+void elf_print(Emit *e, Text *out); /* emit_c_elf.c: the object file */
 
 #endif

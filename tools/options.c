@@ -19,7 +19,7 @@ static const char target_names[] =
 #define TARGET(name, ...) "|" name
 #include "targets.def"
 #undef TARGET
-    ;
+    "|native";
 static const char backend_names[] =
 #define BACKEND(name, ...) "|" name
 #include "backends.def"
@@ -32,7 +32,7 @@ static const char backend_names[] =
 #define TOP (1u << CMD_COUNT)
 #define RUNS (IN(run) | IN(verify))
 #define MODEL (IN(compile) | IN(show) | IN(opt) | IN(bisect) | IN(reduce) | RUNS)
-#define ALL (TOP | MODEL | IN(ops) | IN(passes) | IN(rules))
+#define ALL (TOP | MODEL | IN(ops) | IN(targets) | IN(passes) | IN(rules))
 
 const OptionInfo option_infos[] = {
 #define OPTION(field, name, letter, kind, argument, standard, commands, help)                      \

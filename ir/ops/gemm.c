@@ -8,11 +8,7 @@
 #include "interp.h"
 #include "ops.h"
 
-enum {
-    BLOCK_BYTES = 128 * 1024, /* of A, for a block of rows */
-    BLOCK_SUMS = 4096,        /* elements of the sums of a block: they live on the stack */
-    CHUNK = 384 /* longest chain of multiply-adds, where the inner dimension can be cut */
-};
+enum { CHUNK = 384 /* longest chain of multiply-adds, where the inner dimension can be cut */ };
 
 static int64_t tile_columns(const Gemm *g) { return (int64_t)g->tile_vectors * g->lanes; }
 
@@ -48,7 +44,7 @@ void gemm_plan(Lower *l, Gemm *g) {
     g->inner = 1;
     for (int i = 0; i < g->n_k; i++) g->inner *= g->k_extent[i];
     plan_chunks(g);
-    g->lanes = dtypes[g->wide].bytes > 4 ? t->lanes / 2 : t->lanes;
+    g->lanes = dtypes[g->wide].bytes > 4 && t->lanes > 1 ? t->lanes / 2 : t->lanes;
     g->tile_rows = t->tile_rows;
     g->tile_vectors = t->tile_vectors;
     if (g->rows < g->tile_rows) { /* few rows: wider tiles keep the accumulators busy */
@@ -435,10 +431,11 @@ static void find_rows(Lower *l, const Gemm *g, Block *block) {
     st_end(l->b);
 }
 
-static int64_t tiles_in_block(const Gemm *g, int64_t n_tiles) {
+/* A block's part of A takes a quarter of the L2 cache; its sums, on the stack, half of the L1. */
+static int64_t tiles_in_block(const Target *t, const Gemm *g, int64_t n_tiles) {
     int64_t row_bytes = dtypes[g->a->type].bytes * g->inner / (g->n_k > 1 ? g->k_extent[0] : 1);
-    int64_t n = BLOCK_BYTES / (row_bytes * g->tile_rows + 1);
-    int64_t most = BLOCK_SUMS / (g->tile_rows * tile_columns(g));
+    int64_t n = t->l2_bytes / 4 / (row_bytes * g->tile_rows + 1);
+    int64_t most = t->l1_bytes / 8 / (g->tile_rows * tile_columns(g));
     if (n > most) n = most;
     if (n < 4) n = 4;
     return n < n_tiles ? n : n_tiles;
@@ -447,7 +444,7 @@ static int64_t tiles_in_block(const Gemm *g, int64_t n_tiles) {
 void gemm_loops(Lower *l, const Gemm *g) {
     int64_t n_tiles = (g->rows + g->tile_rows - 1) / g->tile_rows, columns = tile_columns(g);
     int64_t blocks = g->columns / columns, rest = g->columns % columns;
-    Block block = {.most = tiles_in_block(g, n_tiles)};
+    Block block = {.most = tiles_in_block(l->program->target, g, n_tiles)};
     const Expr *rows =
         st_for_n(l->b, LOOP_PARALLEL, "block", (n_tiles + block.most - 1) / block.most);
     block.first = ex_offset(l->b, rows, block.most, ex_index(l->b, 0));
