@@ -2,6 +2,7 @@
  *
  * All figures follow from the program alone: nothing is run. */
 #include "program_report.h"
+#include "code_size.h"
 
 #include <string.h>
 
@@ -124,6 +125,18 @@ static void json_name(Text *out, const char *key, const char *text, int n) {
     json_string(out, text ? text : "", n);
 }
 
+/* Of a kernel, where there are figures for the target. */
+static void json_code(const Program *p, const Kernel *k, Text *out) {
+    CodeParts parts;
+    if (!code_is_known(p->target)) return;
+    code_parts(p, k, &parts);
+    text_add(out, ", \"code_bytes\": %lld, \"stack_bytes\": %lld, \"code_parts\": {",
+             (long long)code_bytes(&parts), (long long)stack_bytes(k));
+    for (int i = 0; i < CODE_COUNT; i++)
+        text_add(out, "%s\"%s\": %lld", i ? ", " : "", code_part_names[i], (long long)parts.n[i]);
+    text_add(out, "}");
+}
+
 static void print_json(const Program *p, Text *out) {
     Totals t = totals_of(p);
     int n;
@@ -135,8 +148,10 @@ static void print_json(const Program *p, Text *out) {
         json_name(out, "name", k->name, (int)strlen(k->name));
         text_add(out, ", ");
         json_name(out, "from", k->comment, first_line(k->comment));
-        text_add(out, ", \"multiply_adds\": %lld, \"bytes\": %lld, \"arena_in_use\": %lld}",
+        text_add(out, ", \"multiply_adds\": %lld, \"bytes\": %lld, \"arena_in_use\": %lld",
                  (long long)k->macs, (long long)k->bytes, (long long)arena_in_use(p, i));
+        json_code(p, k, out);
+        text_add(out, "}");
     }
     text_add(out, "\n  ],\n  \"arena\": [");
     for (int i = 0; i < n; i++) {
@@ -152,9 +167,9 @@ static void print_json(const Program *p, Text *out) {
              (long long)t.macs);
     text_add(out,
              "  \"weights_bytes\": %lld, \"arena_bytes\": %lld, \"inputs_bytes\": %lld, "
-             "\"outputs_bytes\": %lld\n}\n",
+             "\"outputs_bytes\": %lld, \"ports\": %d\n}\n",
              (long long)t.weights, (long long)p->arena_bytes, (long long)t.inputs,
-             (long long)t.outputs);
+             (long long)t.outputs, p->inputs.n + p->outputs.n);
 }
 
 void program_report(const Program *p, bool json, Text *out) {
