@@ -40,4 +40,11 @@ void gemm_pack(Lower *l, Gemm *g, int64_t batches, const Buffer *source);
 /* The loops, into the open kernel. */
 void gemm_loops(Lower *l, const Gemm *g);
 
+/* The same sums, bit for bit, with the chunks outermost: for an A that is made chunk by chunk (a gather).  Begin; for
+ * every chunk of the first n_outer k loops, in order, fill A with that chunk alone and add it by its number; then end.  Rows are evenly spaced.  `sums` holds gemm_sums_count elements. */
+int64_t gemm_sums_count(const Gemm *g);
+void gemm_sums_begin(Lower *l, const Gemm *g, Buffer *sums);
+void gemm_sums_add(Lower *l, const Gemm *g, Buffer *sums, const Expr *chunk);
+void gemm_sums_end(Lower *l, const Gemm *g, Buffer *sums);
+
 #endif
