@@ -1,4 +1,4 @@
-/* code_size.c - how many bytes of machine code and of stack a kernel takes on a Cortex-M.
+/* code_size.c - how many bytes of machine code and of stack a program takes on a Cortex-M.
  *
  * The parts of its loop IR are counted as the compiler will see them: a statement in loops that are unrolled as often as
  * it is repeated, an expression as often as it differs.  The code is the sum of the parts times the bytes of each
@@ -58,10 +58,10 @@ static CodePart part_of_scalar(const Expr *x, int64_t copies) {
     DType t = x->args[0]->type;
     if (t == DT_F64) return CODE_DOUBLE;
     if (x->op == SC_LT || x->op == SC_LE || x->op == SC_EQ || x->op == SC_NE) return CODE_COMPARE;
-    if (dtype_is_float(t)) return x->op == SC_DIV || x->op == SC_SQRT ? CODE_DIVIDE : CODE_FLOAT;
+    if (dtype_is_float(t)) return CODE_FLOAT;
     if (x->op == SC_DIV || x->op == SC_REM) return CODE_INT_DIV;
     if (is_wide_int(x)) return CODE_WIDE;
-    return copies > 1 ? CODE_OFFSET : CODE_INT;
+    return copies > 1 ? CODE_COUNT : CODE_INT; /* a constant more or less is in the instruction that uses it */
 }
 
 /* Is the index known when the loops are unrolled, so that the element may be a register? */
@@ -89,6 +89,11 @@ static void count_constant(Count *c, const Expr *x) {
     c->parts->n[CODE_CONST] += dtypes[x->type].bytes == 8 ? 2 : 1;
 }
 
+static void count_scalar(Count *c, const Expr *x, int64_t copies) {
+    CodePart part = part_of_scalar(x, copies);
+    if (part < CODE_COUNT) c->parts->n[part] += copies;
+}
+
 static void count_expr(Count *c, const Expr *x) {
     if (x->kind == EX_VAR || map_get(&c->seen, (uintptr_t)x)) return;
     map_set(&c->seen, (uintptr_t)x, (void *)x);
@@ -96,7 +101,7 @@ static void count_expr(Count *c, const Expr *x) {
     switch (x->kind) {
     case EX_CONST: count_constant(c, x); return;
     case EX_LOAD: count_load(c, x, copies); return;
-    case EX_SCALAR: c->parts->n[part_of_scalar(x, copies)] += copies; break;
+    case EX_SCALAR: count_scalar(c, x, copies); break;
     case EX_SELECT: c->parts->n[CODE_SELECT] += copies; break;
     case EX_CAST:
         if (!dtype_is_int(x->type) || !dtype_is_int(x->args[0]->type)) c->parts->n[CODE_CAST] += copies;
@@ -109,10 +114,10 @@ static void count_expr(Count *c, const Expr *x) {
 
 static void count_write(Count *c, const Stmt *s) {
     int64_t copies = copies_of_statement(c), words = dtypes[s->buffer->type].bytes == 8 ? 2 : 1;
-    bool is_sum = s->kind == ST_ACC, in_register = is_register(c, s->buffer, s->index);
-    c->parts->n[in_register ? CODE_REGISTER : CODE_STORE] += copies * words;
-    if (is_sum && !in_register) c->parts->n[CODE_LOAD] += copies * words;
-    if (is_sum) c->parts->n[s->buffer->type == DT_F64 ? CODE_DOUBLE : CODE_FLOAT] += copies;
+    bool in_register = is_register(c, s->buffer, s->index);
+    if (in_register) c->parts->n[CODE_REGISTER] += copies * words;
+    else if (s->kind == ST_ACC) c->parts->n[CODE_LOAD] += copies * words;
+    if (s->kind == ST_ACC) c->parts->n[s->buffer->type == DT_F64 ? CODE_DOUBLE : CODE_FLOAT] += copies;
     if (!in_register) count_expr(c, s->index);
     count_expr(c, s->value);
     if (s->factor) count_expr(c, s->factor);
@@ -140,7 +145,6 @@ static void count_block(Count *c, const Stmt *s) {
         switch (s->kind) {
         case ST_FOR: count_loop(c, s); break;
         case ST_IF:
-            c->parts->n[CODE_BRANCH] += copies_of_statement(c);
             count_expr(c, s->cond);
             count_block(c, s->body);
             count_block(c, s->other);
@@ -176,8 +180,6 @@ static int64_t count_params(const Program *p, const Kernel *k) {
 void code_parts(const Program *p, const Kernel *k, CodeParts *parts) {
     Count c = {.arena = p->unit->arena, .parts = parts, .constants = {.arena = p->unit->arena}};
     memset(parts, 0, sizeof *parts);
-    parts->n[CODE_KERNEL] = 1;
-    parts->n[CODE_PARAM] = count_params(p, k);
     count_block(&c, k->body);
 }
 
@@ -187,12 +189,9 @@ int64_t code_bytes(const CodeParts *parts) {
     return ((int64_t)bytes + 3) / 4 * 4;
 }
 
-/* init, run and run_ports: a call of every kernel with its pointers, a test and a load of every port. */
-int64_t code_frame_bytes(const Program *p) {
-    int64_t params = 0, ports = p->inputs.n + p->outputs.n;
-    for (int i = 0; i < p->kernels.n; i++) params += count_params(p, p->kernels.at[i]);
-    double bytes = frame_bytes[0] + frame_bytes[1] * (double)ports + frame_bytes[2] * p->kernels.n +
-                   frame_bytes[3] * (double)params;
+/* init, run and run_ports: a call of every kernel, a test and a load of every port. */
+static int64_t code_frame_bytes(const Program *p) {
+    double bytes = frame_bytes[0] * (p->inputs.n + p->outputs.n) + frame_bytes[1] * p->kernels.n;
     return ((int64_t)bytes + 3) / 4 * 4;
 }
 
@@ -210,4 +209,57 @@ static int64_t locals_bytes(const Stmt *s) {
 int64_t stack_bytes(const Kernel *k) {
     enum { SAVED = 9 * 4 + 16 * 4, SPILLED = 128 }; /* registers of the caller; values that find none */
     return locals_bytes(k->body) + SAVED + SPILLED;
+}
+
+/* Constants as they lie in the image: each aligned. */
+static int64_t image_bytes(const Program *p) {
+    enum { ALIGN = 64 };
+    int64_t bytes = 0;
+    Buffers seen = {.arena = p->unit->arena, .seen = {.arena = p->unit->arena}};
+    for (int i = 0; i < p->kernels.n; i++) kernel_visit_buffers(p->kernels.at[i], count_buffer, &seen);
+    for (int i = 0; i < p->outputs.n; i++) count_buffer(p->outputs.at[i].buffer, false, &seen);
+    for (int i = 0; i < p->buffers.n; i++) {
+        const Buffer *b = p->buffers.at[i];
+        if (b->kind == BUF_CONST && map_get(&seen.seen, (uintptr_t)b))
+            bytes += (b->count * dtypes[b->type].bytes + ALIGN - 1) / ALIGN * ALIGN;
+    }
+    return bytes;
+}
+
+/* The tables of inputs and outputs: name, type, rank, dimensions. */
+static int64_t tables_bytes(const Program *p) {
+    int64_t names = 0, rank = 1, ports = 0;
+    for (int side = 0; side < 2; side++) {
+        const Port *at = side ? p->outputs.at : p->inputs.at;
+        int n = side ? p->outputs.n : p->inputs.n;
+        ports += n ? n : 1;
+        for (int i = 0; i < n; i++) {
+            names += (int64_t)strlen(at[i].name) + 1;
+            if (at[i].rank > rank) rank = at[i].rank;
+        }
+    }
+    return ports * (16 + 8 * rank) + names + 4;
+}
+
+static int64_t largest_stack(const Program *p) {
+    enum { RUN = 96 }; /* the frames of run and run_ports */
+    int64_t most = 0;
+    for (int i = 0; i < p->kernels.n; i++) {
+        int64_t bytes = stack_bytes(p->kernels.at[i]) + 4 * count_params(p, p->kernels.at[i]);
+        if (bytes > most) most = bytes;
+    }
+    return most + RUN + 4 * (p->inputs.n + p->outputs.n);
+}
+
+Footprint footprint_of(const Program *p) {
+    Footprint f = {.code = code_frame_bytes(p), .stack = largest_stack(p)};
+    CodeParts parts;
+    for (int i = 0; i < p->kernels.n; i++) {
+        code_parts(p, p->kernels.at[i], &parts);
+        f.code += code_bytes(&parts);
+    }
+    f.constants = image_bytes(p) + tables_bytes(p);
+    f.flash = f.code + f.constants;
+    f.ram = p->arena_bytes + f.stack;
+    return f;
 }
