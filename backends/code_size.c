@@ -4,6 +4,8 @@
  * it is repeated, an expression as often as it differs.  The code is the sum of the parts times the bytes of each
  * (code_size.def); the stack is what the locals take that cannot be registers. */
 #include "code_size.h"
+#include "facts.h"
+#include "weights.h"
 
 #include <string.h>
 
@@ -157,26 +159,6 @@ static void count_block(Count *c, const Stmt *s) {
     }
 }
 
-typedef struct Buffers {
-    Arena *arena;
-    Map seen;
-    int64_t n;
-} Buffers;
-
-static void count_buffer(const Buffer *b, bool is_write, void *context) {
-    Buffers *buffers = context;
-    (void)is_write;
-    if (b->kind == BUF_LOCAL || map_get(&buffers->seen, (uintptr_t)b)) return;
-    map_set(&buffers->seen, (uintptr_t)b, (void *)(uintptr_t)1);
-    buffers->n++;
-}
-
-static int64_t count_params(const Program *p, const Kernel *k) {
-    Buffers buffers = {.arena = p->unit->arena, .seen = {.arena = p->unit->arena}};
-    kernel_visit_buffers(k, count_buffer, &buffers);
-    return buffers.n;
-}
-
 void code_parts(const Program *p, const Kernel *k, CodeParts *parts) {
     Count c = {.arena = p->unit->arena, .parts = parts, .constants = {.arena = p->unit->arena}};
     memset(parts, 0, sizeof *parts);
@@ -199,7 +181,8 @@ static int64_t code_frame_bytes(const Program *p) {
 static int64_t locals_bytes(const Stmt *s) {
     int64_t own = 0, most = 0;
     for (; s; s = s->next) {
-        if (s->kind == ST_LOCAL) own += (s->buffer->count * dtypes[s->buffer->type].bytes + 7) / 8 * 8;
+        if (s->kind == ST_LOCAL && s->buffer->kind == BUF_LOCAL)
+            own += (s->buffer->count * dtypes[s->buffer->type].bytes + 7) / 8 * 8;
         int64_t body = locals_bytes(s->body), other = locals_bytes(s->other), inner = body > other ? body : other;
         if (inner > most) most = inner;
     }
@@ -209,21 +192,6 @@ static int64_t locals_bytes(const Stmt *s) {
 int64_t stack_bytes(const Kernel *k) {
     enum { SAVED = 9 * 4 + 16 * 4, SPILLED = 128 }; /* registers of the caller; values that find none */
     return locals_bytes(k->body) + SAVED + SPILLED;
-}
-
-/* Constants as they lie in the image: each aligned. */
-static int64_t image_bytes(const Program *p) {
-    enum { ALIGN = 64 };
-    int64_t bytes = 0;
-    Buffers seen = {.arena = p->unit->arena, .seen = {.arena = p->unit->arena}};
-    for (int i = 0; i < p->kernels.n; i++) kernel_visit_buffers(p->kernels.at[i], count_buffer, &seen);
-    for (int i = 0; i < p->outputs.n; i++) count_buffer(p->outputs.at[i].buffer, false, &seen);
-    for (int i = 0; i < p->buffers.n; i++) {
-        const Buffer *b = p->buffers.at[i];
-        if (b->kind == BUF_CONST && map_get(&seen.seen, (uintptr_t)b))
-            bytes += (b->count * dtypes[b->type].bytes + ALIGN - 1) / ALIGN * ALIGN;
-    }
-    return bytes;
 }
 
 /* The tables of inputs and outputs: name, type, rank, dimensions. */
@@ -245,7 +213,7 @@ static int64_t largest_stack(const Program *p) {
     enum { RUN = 96 }; /* the frames of run and run_ports */
     int64_t most = 0;
     for (int i = 0; i < p->kernels.n; i++) {
-        int64_t bytes = stack_bytes(p->kernels.at[i]) + 4 * count_params(p, p->kernels.at[i]);
+        int64_t bytes = stack_bytes(p->kernels.at[i]) + 4 * kernel_params(p->unit->arena, p->kernels.at[i]).list.n;
         if (bytes > most) most = bytes;
     }
     return most + RUN + 4 * (p->inputs.n + p->outputs.n);
@@ -258,7 +226,7 @@ Footprint footprint_of(const Program *p) {
         code_parts(p, p->kernels.at[i], &parts);
         f.code += code_bytes(&parts);
     }
-    f.constants = image_bytes(p) + tables_bytes(p);
+    f.constants = weights_place(p).bytes + tables_bytes(p);
     f.flash = f.code + f.constants;
     f.ram = p->arena_bytes + f.stack;
     return f;

@@ -10,8 +10,6 @@
 enum { LITERAL_LINE = 512 };
 static const int64_t largest_literal = INT64_C(64) << 20;
 
-static int64_t buffer_bytes(const Buffer *b) { return b->count * dtypes[b->type].bytes; }
-
 static bool is_weight(const Emit *e, const Buffer *b) {
     return b->kind == BUF_CONST && e->used[b->id];
 }
@@ -19,9 +17,9 @@ static bool is_weight(const Emit *e, const Buffer *b) {
 static WeightsForm choose_form(const Emit *e) {
     WeightsForm form = e->options->weights;
     if (form == WEIGHTS_AUTO)
-        form = e->weight_bytes <= largest_literal ? WEIGHTS_LITERAL : WEIGHTS_OBJECT;
+        form = e->image.bytes <= largest_literal ? WEIGHTS_LITERAL : WEIGHTS_OBJECT;
     bool beside = form == WEIGHTS_INCBIN || form == WEIGHTS_OBJECT;
-    return beside && !e->weight_bytes ? WEIGHTS_LITERAL : form;
+    return beside && !e->image.bytes ? WEIGHTS_LITERAL : form;
 }
 
 static void name_arrays(Emit *e) {
@@ -32,14 +30,7 @@ static void name_arrays(Emit *e) {
 }
 
 void weights_layout(Emit *e) {
-    int64_t at = 0;
-    for (int i = 0; i < e->program->buffers.n; i++) {
-        const Buffer *b = e->program->buffers.at[i];
-        if (!is_weight(e, b)) continue;
-        e->weight_offsets[i] = at;
-        at += (buffer_bytes(b) + WEIGHTS_ALIGN - 1) / WEIGHTS_ALIGN * WEIGHTS_ALIGN;
-    }
-    e->weight_bytes = at;
+    e->image = weights_place(e->program);
     e->form = choose_form(e);
     if (e->form == WEIGHTS_ARRAYS) name_arrays(e);
 }
@@ -56,29 +47,6 @@ char *text_room(Text *t, size_t n) {
     t->n += n;
     t->at[t->n] = 0;
     return room;
-}
-
-static bool swaps_bytes(const Emit *e) {
-    bool host_is_big = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
-    return (e->program->target->order == ORDER_BIG) != host_is_big;
-}
-
-static void copy_swapped(char *to, const char *from, int64_t count, int size) {
-    for (int64_t i = 0; i < count * size; i += size)
-        for (int k = 0; k < size; k++) to[i + k] = from[i + size - 1 - k];
-}
-
-void weights_image(const Emit *e, char *image) {
-    memset(image, 0, (size_t)e->weight_bytes);
-    for (int i = 0; i < e->program->buffers.n; i++) {
-        const Buffer *b = e->program->buffers.at[i];
-        if (!is_weight(e, b) || !b->count) continue;
-        if (swaps_bytes(e))
-            copy_swapped(image + e->weight_offsets[i], b->data->data, b->count,
-                         dtypes[b->type].bytes);
-        else
-            memcpy(image + e->weight_offsets[i], b->data->data, (size_t)buffer_bytes(b));
-    }
 }
 
 /* As a machine of that byte order reads it. */
@@ -172,9 +140,9 @@ static void print_literal(Text *out, const unsigned char *image, size_t n) {
 
 static void print_literal_union(Emit *e, Text *out) {
     const char *prefix = e->options->prefix;
-    long long n = (long long)e->weight_bytes;
+    long long n = (long long)e->image.bytes;
     char *image = arena_alloc(e->arena, (size_t)n);
-    weights_image(e, image);
+    weights_fill(e->program, &e->image, image);
     text_add(out,
              "\n#pragma GCC diagnostic ignored \"-Woverlength-strings\"\n"
              "#pragma GCC diagnostic ignored \"-Wmisleading-indentation\" /* not tracked after so "
@@ -270,7 +238,7 @@ void weights_source(Emit *e, Text *out) {
                 print_array(e, out, e->program->buffers.at[i]);
         return;
     }
-    if (!e->weight_bytes) return;
+    if (!e->image.bytes) return;
     print_byte_order_check(e, out);
     if (e->form == WEIGHTS_LITERAL) print_literal_union(e, out);
     if (e->form == WEIGHTS_INCBIN) print_incbin(e, out);
@@ -279,11 +247,11 @@ void weights_source(Emit *e, Text *out) {
 }
 
 void weights_file(Emit *e, Text *out) {
-    if (!e->weight_bytes) return;
+    if (!e->image.bytes) return;
     if (e->form == WEIGHTS_OBJECT) elf_print(e, out);
     if (e->form != WEIGHTS_INCBIN && e->form != WEIGHTS_FILE) return;
-    weights_image(e, text_room(out, (size_t)e->weight_bytes));
+    weights_fill(e->program, &e->image, text_room(out, (size_t)e->image.bytes));
     if (e->form == WEIGHTS_FILE)
-        e->image_hash = image_hash((const unsigned char *)out->at, (size_t)e->weight_bytes,
+        e->image_hash = image_hash((const unsigned char *)out->at, (size_t)e->image.bytes,
                                    e->program->target->order);
 }

@@ -95,7 +95,7 @@ static const char section_names[] = "\0.rodata\0.symtab\0.strtab\0.shstrtab\0.no
 void elf_print(Emit *e, Text *out) {
     enum { GLOBAL_OBJECT = 0x11, HIDDEN = 2 };
     const char *symbol = arena_format(e->arena, "%s_weights", e->options->prefix);
-    size_t symbol_length = strlen(symbol), image = (size_t)e->weight_bytes;
+    size_t symbol_length = strlen(symbol), image = (size_t)e->image.bytes;
     Elf head = {.target = e->program->target}, tail = {.target = e->program->target};
     uint64_t symbols_at = header_size(&head) + image, names_at = symbols_at + 2 * symbol_size(&head);
     uint64_t section_names_at = names_at + symbol_length + 2, end = section_names_at + sizeof section_names;
@@ -115,6 +115,6 @@ void elf_print(Emit *e, Text *out) {
     put_section(&tail, (Section){35, TYPE_DATA, 0, section_names_at, 0, 0, 0, 1, 0});
     char *room = text_room(out, head.n + image + tail.n);
     memcpy(room, head.at, head.n);
-    weights_image(e, room + head.n);
+    weights_fill(e->program, &e->image, room + head.n);
     memcpy(room + head.n + image, tail.at, tail.n);
 }

@@ -1,8 +1,8 @@
 /* emit_c_kernel.c - a kernel as a C function: statements, and which pointers it takes.
  *
- * A function gets a restrict pointer for each buffer that it touches, in the order in which it
- * does.  Lanes loops become vector statements where their extent is a power of two, else plain
- * loops. */
+ * A function gets a pointer for each buffer that it touches, in the order in which it does;
+ * restrict, unless one overwrites another.  Lanes loops become vector statements where their extent
+ * is a power of two, else plain loops. */
 #include "emit_c_text.h"
 
 #include <string.h>
@@ -15,7 +15,7 @@ static void demand(Emit *e, Map *seen, const Expr *x);
 static void demand_address(Emit *e, Map *seen, const Buffer *b, const Expr *index) {
     const Expr *base;
     if (e->lane && index->vector && address_of(e, index, &base) != ADDRESS_SCATTERED) {
-        if (local_is_vectors(e, b)) base = ex_div(e->builder, base, ex_index(e->builder, b->lanes));
+        if (local_is_vectors(e->program->target, b)) base = ex_div(e->builder, base, ex_index(e->builder, b->lanes));
         demand(e, seen, base);
     } else {
         demand(e, seen, index);
@@ -36,22 +36,10 @@ static void demand(Emit *e, Map *seen, const Expr *x) {
     }
 }
 
-static bool body_has_locals(const Stmt *s) {
-    for (; s; s = s->next)
-        if (s->kind == ST_LOCAL || body_has_locals(s->body) || body_has_locals(s->other))
-            return true;
-    return false;
-}
-
-static bool loop_is_vector(const Emit *e, const Stmt *s) {
-    return s->loop == LOOP_LANES && lanes_are_vectors(e, s->var->lanes) &&
-           !body_has_locals(s->body);
-}
-
 static void demand_block(Emit *e, Map *seen, const Stmt *s) {
     for (; s; s = s->next) {
         const Var *outer = e->lane;
-        if (s->kind == ST_FOR && loop_is_vector(e, s)) e->lane = s->var;
+        if (s->kind == ST_FOR && loop_is_vector(e->program->target, s)) e->lane = s->var;
         if (s->extent) demand(e, seen, s->extent);
         if (s->cond) demand(e, seen, s->cond);
         if (s->index) demand_address(e, seen, s->buffer, s->index);
@@ -145,7 +133,7 @@ static void print_vector_loop(Emit *e, const Stmt *s, bool alone) {
 }
 
 static void print_for(Emit *e, const Stmt *s, bool alone) {
-    if (e->mode == PRINT_SCALAR && loop_is_vector(e, s))
+    if (e->mode == PRINT_SCALAR && loop_is_vector(e->program->target, s))
         print_vector_loop(e, s, alone);
     else
         print_loop(e, s);
@@ -175,10 +163,11 @@ static void print_let(Emit *e, const Stmt *s) {
 
 static void print_local(Emit *e, const Stmt *s) {
     Buffer *b = s->buffer;
+    if (b->kind == BUF_SCRATCH) return; /* the function takes it */
     const char *name = names_take(&e->names, b->name);
     long long count = b->count > 0 ? b->count : 1;
     e->buffer_names[b->id] = name;
-    if (local_is_vectors(e, b))
+    if (local_is_vectors(e->program->target, b))
         emit_line(e, "%s %s[%lld];\n", vector_type(e, b->type, b->lanes), name, count / b->lanes);
     else
         emit_line(e, "LOCAL %s %s[%lld];\n", c_type(b->type), name, count);
@@ -188,7 +177,7 @@ static void print_element(Emit *e, const Stmt *s) {
     const Buffer *b = s->buffer;
     const Expr *base;
     emit(e, "%s[", e->buffer_names[b->id]);
-    if (e->mode == PRINT_LANE && local_is_vectors(e, b)) {
+    if (e->mode == PRINT_LANE && local_is_vectors(e->program->target, b)) {
         if (address_of(e, s->index, &base) != ADDRESS_CONTIGUOUS)
             BUG(e->unit, "kernel %s: local %s is not accessed as whole vectors", e->kernel->name,
                 b->name);
@@ -319,44 +308,15 @@ static void print_block(Emit *e, const Stmt *s) {
 
 /* The function. */
 
-typedef struct Param {
-    const Buffer *buffer;
-    bool written;
-} Param;
-
-typedef struct Params {
-    Arena *arena;
-    VEC(Param) list;
-    Map seen; /* buffer id + 1 -> index + 1 */
-} Params;
-
-static void add_param(const Buffer *b, bool is_write, void *context) {
-    Params *params = context;
-    if (b->kind == BUF_LOCAL) return;
-    uintptr_t at = (uintptr_t)map_get(&params->seen, (uintptr_t)b->id + 1);
-    if (!at) {
-        vec_push(params->arena, &params->list, ((Param){b, false}));
-        at = (uintptr_t)params->list.n;
-        map_set(&params->seen, (uintptr_t)b->id + 1, (void *)at);
-    }
-    if (is_write) params->list.at[at - 1].written = true;
-}
-
-static Params params_of(Emit *e, const Kernel *k) {
-    Params params = {.arena = e->arena, .seen = {.arena = e->arena}};
-    kernel_visit_buffers(k, add_param, &params);
-    return params;
-}
-
-static void print_params(Emit *e, const Params *params) {
+static void print_params(Emit *e, const KernelParams *params) {
     if (!params->list.n) emit(e, "void");
     for (int i = 0; i < params->list.n; i++) {
-        const Param *p = &params->list.at[i];
+        const KernelParam *p = &params->list.at[i];
         const char *name = names_take(&e->names, p->buffer->name);
         e->buffer_names[p->buffer->id] = name;
         e->written[p->buffer->id] = p->written;
-        emit(e, "%s%s%s *restrict %s", i ? ", " : "", p->written ? "" : "const ",
-             c_type(p->buffer->type), name);
+        emit(e, "%s%s%s *%s%s", i ? ", " : "", p->written ? "" : "const ",
+             c_type(p->buffer->type), kernel_param_is_shared(params, p->buffer) ? "" : "restrict ", name);
     }
 }
 
@@ -450,7 +410,7 @@ void kernel_emit(Emit *e, int number) {
              (long long)k->bytes);
     size_t start = e->out.n;
     emit(e, "KERNEL void %s(", e->kernel_names[number]);
-    Params params = params_of(e, k);
+    KernelParams params = kernel_params(e->arena, k);
     print_params(e, &params);
     emit(e, ") {\n");
     e->indent = 1;
@@ -462,10 +422,10 @@ void kernel_emit(Emit *e, int number) {
 }
 
 void kernel_call(Emit *e, int number) {
-    Params params = params_of(e, e->program->kernels.at[number]);
+    KernelParams params = kernel_params(e->arena, e->program->kernels.at[number]);
     emit(e, "    %s(", e->kernel_names[number]);
     for (int i = 0; i < params.list.n; i++) {
-        const Param *p = &params.list.at[i];
+        const KernelParam *p = &params.list.at[i];
         emit(e, "%s%s", i ? ", " : "", buffer_place(e, p->buffer));
     }
     emit(e, ");\n");

@@ -8,15 +8,6 @@
 
 #include <string.h>
 
-bool lanes_are_vectors(const Emit *e, int64_t lanes) {
-    bool has_vectors = e->program->target->lanes > 1;
-    return has_vectors && lanes >= 2 && lanes <= MAX_LANES && (lanes & (lanes - 1)) == 0;
-}
-
-bool local_is_vectors(const Emit *e, const Buffer *b) {
-    return b->kind == BUF_LOCAL && b->lanes > 0 && lanes_are_vectors(e, b->lanes);
-}
-
 static int lane_count(const Emit *e) { return (int)e->lane->lanes; }
 
 AddressKind address_of(Emit *e, const Expr *index, const Expr **base) {
@@ -335,7 +326,7 @@ void vector_local_index(Emit *e, const Buffer *b, const Expr *base) {
 
 void vector_place_print(Emit *e, const Buffer *b, const Expr *base) {
     const char *name = e->buffer_names[b->id];
-    if (local_is_vectors(e, b)) {
+    if (local_is_vectors(e->program->target, b)) {
         emit(e, "%s[", name);
         vector_local_index(e, b, base);
         emit(e, "]");

@@ -239,6 +239,26 @@ def check_refusals(sonoc):
     return wrong
 
 
+TARGETS = {  # with a fused multiply-add, and without
+    True: ["x86-64-v3", "x86-64-v4", "aarch64", "riscv64", "s390x", "cortex-m4f", "cortex-m7", "cortex-m33"],
+    False: ["baseline", "x86-64-v2", "i686"],
+}
+
+
+def check_plans(sonoc, models):
+    """Plans for all targets give the same bits: of those with fma, and of those without."""
+    wrong, folder = [], FOLDER / "plans"
+    folder.mkdir(exist_ok=True)
+    for model, _ in models:
+        for names in TARGETS.values():
+            wants = [model.expected(sonoc, target, folder) for target in names]
+            for target, want in zip(names[1:], wants[1:]):
+                wrong += [f"{model.name}: {name} has other bits for {target} than for {names[0]}"
+                          for name in want if not same_bits(want[name], wants[0][name])]
+    print(f"{'plans':32} {len(models)} models, {len(wrong)} wrong", flush=True)
+    return wrong
+
+
 def check_machine(sonoc, machine, models, pool):
     """All builds of a machine."""
     wrong, ran = [], 0
@@ -262,7 +282,8 @@ def main():
     maker = sonoc.parent / "tests/unit_random_graphs"
     FOLDER.mkdir(parents=True, exist_ok=True)
     models = [acsnet_model(), *node_models(options.all), *random_models(maker, ALL_GRAPHS if options.all else GRAPHS)]
-    wrong = check_software_fma(sonoc) + check_refusals(sonoc)
+    small = [item for item in models if "test_" not in item[0].name]
+    wrong = check_software_fma(sonoc) + check_refusals(sonoc) + check_plans(sonoc, small)
     with ThreadPoolExecutor(2) as pool:
         for machine in options.machines.split(","):
             missing = [tool for tool in (MACHINES[machine][0], MACHINES[machine][2][0]) if not shutil.which(tool)]
