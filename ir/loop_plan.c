@@ -64,12 +64,10 @@ typedef struct Live {
     int kernel;
 } Live;
 
-static bool is_placed(const Buffer *b) { return b->kind == BUF_ARENA || b->kind == BUF_SCRATCH; }
-
 static void touch(const Buffer *buffer, bool is_write, void *context) {
     Live *live = context;
     (void)is_write;
-    if (!is_placed(buffer)) return;
+    if (!buffer_is_placed(buffer)) return;
     Buffer *b = live->program->buffers.at[buffer->id];
     if (b->first_kernel < 0) b->first_kernel = live->kernel;
     b->last_kernel = live->kernel;
@@ -201,7 +199,7 @@ static int collect(Program *p, Item *items) {
     int n = 0;
     for (int i = 0; i < p->buffers.n; i++) {
         Buffer *b = p->buffers.at[i];
-        if (!is_placed(b) || b->first_kernel < 0) continue;
+        if (!buffer_is_placed(b) || b->first_kernel < 0) continue;
         items[n] = (Item){.buffer = b, .size = aligned_size(p, b), .first = b->first_kernel,
                           .last = b->last_kernel, .id = n};
         n++;
