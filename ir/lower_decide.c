@@ -60,7 +60,10 @@ static int64_t elements_read(Lower *l, const Node *n, int k) {
     int64_t count = value_count(n->inputs[k]), total = 0;
     switch (n->op->kind) {
     case OK_REDUCE: return count;
-    case OK_CODE: return input_need(n, k).need == NEED_ELEMENTS ? WINDOW * count : count;
+    case OK_CODE: {
+        InputNeed need = input_need(n, k);
+        return need.need == NEED_ELEMENTS && !need.once ? WINDOW * count : count;
+    }
     case OK_ELEM: return value_count(n->outputs[0]);
     case OK_MOVE:
     case OK_EXPAND: break;

@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+enum { FEW_CHANNELS = 4, MANY_CHANNELS = 16 }; /* out and in, of a 1x1 convolution that is a sum */
+
 /* Shapes. */
 
 static bool conv_channels(Infer *f, Node *n, const int64_t *x, const int64_t *w, int rank) {
@@ -71,12 +73,31 @@ Conv conv_of(const Node *n) {
     return c;
 }
 
+/* A 1x1 convolution to few channels is a sum over channels at every pixel: reading costs more than
+ * multiplying, so what computes the input runs in its loads. */
+static bool is_weighted_sum(const Conv *c) {
+    int64_t pixels = 1, outputs = 1;
+    for (int d = 0; d < c->axes; d++) {
+        const Window *w = &c->window;
+        if (w->kernel[d] != 1 || w->stride[d] != 1 || w->pad_begin[d] || w->pad_end[d])
+            return false;
+        pixels *= c->x->dims[d + 2].size;
+        outputs *= w->out[d];
+    }
+    return c->groups == 1 && c->out_channels <= FEW_CHANNELS && c->in >= MANY_CHANNELS &&
+           pixels == outputs;
+}
+
 void need_conv(const Node *n, int input, InputNeed *need) {
     if (input == 2) return;
     need->need = NEED_BUFFER;
     if (input == 1) return;
-    need->need = NEED_CHANNELS_LAST;
     Conv c = conv_of(n);
+    if (is_weighted_sum(&c)) {
+        *need = (InputNeed){.need = NEED_ELEMENTS, .once = true};
+        return;
+    }
+    need->need = NEED_CHANNELS_LAST;
     bool tiled = winograd_pays(&c);
     for (int d = 0; d < c.axes; d++) {
         const Window *w = &c.window;
@@ -315,10 +336,86 @@ static void conv_depthwise(Lower *l, Conv *c) {
     lower_end_kernel(l);
 }
 
+/* A weighted sum: lanes over the input channels, their partial sums joined in order. */
+
+static void sum_channels(Lower *l, const Conv *c, const Expr **x, const Expr *first, int64_t lanes,
+                         Buffer *acc) {
+    DType wide = lower_wide(c->x->dtype);
+    const Expr *w[MAX_RANK];
+    const Expr *lane = st_for_n(l->b, lanes > 1 ? LOOP_LANES : LOOP_SERIAL, "l", lanes);
+    w[1] = x[1] = ex_add(l->b, first, lane);
+    for (int d = 0; d < c->axes; d++) w[d + 2] = ex_index(l->b, 0);
+    const Expr *value = st_let(l->b, "x", lower_load_wide(l, c->x, x));
+    for (int64_t o = 0; o < c->out_channels; o++) {
+        w[0] = ex_index(l->b, o);
+        st_acc_mul(l->b, acc, ex_offset(l->b, w[0], lanes, lane), value,
+                   ex_cast(l->b, wide, lower_load_wide(l, c->w, w)));
+    }
+    st_end(l->b);
+}
+
+static Buffer *clear_sums(Lower *l, const Conv *c, const char *name, int64_t lanes) {
+    DType wide = lower_wide(c->x->dtype);
+    bool vectors = lanes > 1;
+    Buffer *acc = st_local(l->b, name, wide, c->out_channels * lanes, vectors ? (int)lanes : 0);
+    const Expr *o = st_for_n(l->b, LOOP_UNROLL, "o", c->out_channels);
+    const Expr *lane = st_for_n(l->b, vectors ? LOOP_LANES : LOOP_SERIAL, "l", lanes);
+    st_store(l->b, acc, ex_offset(l->b, o, lanes, lane), ex_const(l->b, wide, 0));
+    st_end(l->b);
+    st_end(l->b);
+    return acc;
+}
+
+static void sum_pixel(Lower *l, const Conv *c, const Expr **x) {
+    DType wide = lower_wide(c->x->dtype);
+    int64_t lanes = l->program->target->lanes, blocks = c->in / lanes, rest = c->in % lanes;
+    const Expr *o[MAX_RANK];
+    Buffer *acc = clear_sums(l, c, "acc", lanes);
+    const Expr *block = st_for_n(l->b, LOOP_SERIAL, "block", blocks);
+    sum_channels(l, c, x, ex_offset(l->b, block, lanes, ex_index(l->b, 0)), lanes, acc);
+    st_end(l->b);
+    Buffer *tail = rest ? clear_sums(l, c, "tail", 1) : NULL;
+    if (rest) {
+        const Expr *r = st_for_n(l->b, LOOP_SERIAL, "r", rest);
+        sum_channels(l, c, x, ex_add(l->b, r, ex_index(l->b, blocks * lanes)), 1, tail);
+        st_end(l->b);
+    }
+    Buffer *sums = st_local(l->b, "sums", wide, c->out_channels * lanes, 0);
+    const Expr *each = st_for_n(l->b, LOOP_UNROLL, "o", c->out_channels);
+    const Expr *lane = st_for_n(l->b, LOOP_LANES, "l", lanes);
+    const Expr *at = ex_offset(l->b, each, lanes, lane);
+    st_store(l->b, sums, at, ex_load(l->b, acc, at));
+    st_end(l->b);
+    st_end(l->b);
+    memcpy(o, x, sizeof o);
+    o[1] = st_for_n(l->b, LOOP_SERIAL, "o", c->out_channels);
+    const Expr *sum = conv_bias(l, c, o[1], wide);
+    if (tail) sum = ex_add(l->b, sum, ex_load(l->b, tail, o[1]));
+    for (int64_t i = 0; i < lanes; i++)
+        sum =
+            ex_add(l->b, sum, ex_load(l->b, sums, ex_offset(l->b, o[1], lanes, ex_index(l->b, i))));
+    lower_store(l, c->out, o, sum);
+    st_end(l->b);
+}
+
+static void conv_weighted_sum(Lower *l, const Conv *c) {
+    const Expr *x[MAX_RANK];
+    lower_begin_kernel(l, c->node, NULL);
+    x[0] = st_for_n(l->b, LOOP_PARALLEL, "n", c->x->dims[0].size);
+    for (int d = 0; d < c->axes; d++)
+        x[d + 2] = st_for_n(l->b, LOOP_PARALLEL, d == c->axes - 1 ? "x" : "y", c->window.out[d]);
+    sum_pixel(l, c, x);
+    builder_kernel(l->b)->macs = value_count(c->x) * c->out_channels;
+    for (int d = 0; d <= c->axes; d++) st_end(l->b);
+    lower_end_kernel(l);
+}
+
 void code_conv(Lower *l, Node *n) {
     Conv c = conv_of(n);
     if (lower_is_plain(l) || value_count(c.out) == 0 || value_count(c.w) == 0)
         conv_plain(l, &c);
+    else if (is_weighted_sum(&c))
+        conv_weighted_sum(l, &c);
     else if (c.in == 1 && c.groups > 1)
         conv_depthwise(l, &c);
     else if (lower_is_real(l) && winograd_pays(&c))

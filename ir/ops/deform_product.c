@@ -9,11 +9,7 @@
 #include "ops.h"
 #include "window.h"
 
-enum {
-    BLOCK_PIXELS = 64,
-    LEAST_BLOCK = 24, /* pixels; a block that does not divide the map repeats the last pixel */
-    CORNERS = 4
-};
+enum { LEAST_BLOCK = 24, CORNERS = 4 };
 
 typedef struct Product {
     Node *node;
@@ -23,6 +19,9 @@ typedef struct Product {
         block; /* in, columns: of a group */
     const Storage *from, *weights;
     Buffer *gathered;               /* [pixel][tap][channel] */
+    Buffer *sums;                   /* of a block, where it is gathered chunk by chunk */
+    bool streamed;
+    int64_t gathered_step; /* elements of a pixel that are gathered at once */
     const Expr *n, *number, *group; /* image, block of pixels, weight group at hand */
 } Product;
 
@@ -32,10 +31,24 @@ void need_deform_conv(const Node *n, int input, InputNeed *need) {
     if (input == DEFORM_W) need->need = NEED_BUFFER;
 }
 
-static int64_t block_of(int64_t pixels) {
-    for (int64_t b = BLOCK_PIXELS; b >= LEAST_BLOCK; b--)
-        if (pixels % b == 0) return b;
-    return pixels < BLOCK_PIXELS ? pixels : BLOCK_PIXELS;
+/* Pixels of a block: as many as let `bytes` a pixel stay in the second-level cache with room to
+ * spare, and of these numbers the one that wastes least; a block that goes beyond the map repeats
+ * the last pixel. */
+static int64_t block_of(Lower *l, int64_t pixels, int64_t bytes) {
+    const Target *t = l->program->target;
+    int64_t most = t->l2_bytes / 2 / bytes, best = 0, best_rows = 0;
+    if (most < LEAST_BLOCK) most = LEAST_BLOCK;
+    if (pixels <= most) return pixels;
+    for (int64_t b = most; b >= LEAST_BLOCK && b > most / 2; b--) {
+        int64_t tiles = (b + t->tile_rows - 1) / t->tile_rows;
+        int64_t blocks = (pixels + b - 1) / b;
+        if (blocks < FEW_BLOCKS) blocks += blocks % 2;
+        int64_t rows = blocks * tiles * t->tile_rows;
+        if (best && rows >= best_rows) continue;
+        best = b;
+        best_rows = rows;
+    }
+    return best;
 }
 
 static Product product_of(Node *n) {
@@ -56,7 +69,6 @@ static Product product_of(Node *n) {
     p.columns = p.w->dims[0].size / p.groups;
     p.taps = kernel[0] * kernel[1];
     p.pixels = p.window.out[0] * p.window.out[1];
-    p.block = block_of(p.pixels);
     return p;
 }
 
@@ -131,10 +143,10 @@ static void gather_channels(Lower *l, const Product *p, const Expr *to, const Ex
     }
 }
 
-/* One pixel, one tap, the channels of one offset group. */
-static void gather_tap(Lower *l, const Product *p, const Expr *m, const Expr *ky, const Expr *kx,
-                       const Expr *group) {
-    const Expr *pixel[2], *from[CORNERS], *weight[CORNERS];
+/* Of one pixel, one tap and one offset group: where the neighbours begin, and their weights. */
+static void find_corners(Lower *l, const Product *p, const Expr *m, const Expr *ky, const Expr *kx,
+                         const Expr *group, const Expr **from, const Expr **weight) {
+    const Expr *pixel[2];
     int64_t count = p->channels / p->offset_groups;
     const Storage *s = p->from;
     split_pixel(l, p, m, &pixel[0], &pixel[1]);
@@ -153,6 +165,15 @@ static void gather_tap(Lower *l, const Product *p, const Expr *m, const Expr *ky
                             ex_offset(l->b, y.at[i / 2], s->stride[2], base));
         from[i] = st_let(l->b, "corner", from[i]);
     }
+}
+
+/* One pixel, one tap, the channels of one offset group. */
+static void gather_tap(Lower *l, const Product *p, const Expr *m, const Expr *ky, const Expr *kx,
+                       const Expr *group) {
+    const Expr *from[CORNERS], *weight[CORNERS];
+    int64_t count = p->channels / p->offset_groups;
+    find_corners(l, p, m, ky, kx, group, from, weight);
+    const Expr *tap = ex_offset(l->b, ky, p->window.kernel[1], kx);
     const Expr *to =
         ex_offset(l->b, ex_offset(l->b, m, p->taps, tap), p->channels, ex_index(l->b, 0));
     gather_channels(l, p, ex_offset(l->b, group, count, to), from, weight, count);
@@ -166,7 +187,69 @@ static void gather_block(Lower *l, const Product *p) {
     for (int i = 0; i < 4; i++) st_end(l->b);
 }
 
+/* Gathering chunk by chunk: the corners of a tap are found once for the block and kept. */
+
+typedef struct Corners {
+    Buffer *from, *weight; /* [pixel][corner] */
+} Corners;
+
+static Corners corners_make(Lower *l, const Product *p, DType wide) {
+    Corners c = {st_local(l->b, "corners", DT_I64, p->block * CORNERS, 0),
+                 st_local(l->b, "weights", wide, p->block * CORNERS, 0)};
+    return c;
+}
+
+static void keep_corners(Lower *l, const Product *p, const Corners *c, const Expr *ky,
+                         const Expr *kx) {
+    const Expr *from[CORNERS], *weight[CORNERS];
+    const Expr *m = st_for_n(l->b, LOOP_PARALLEL, "pixel", p->block);
+    find_corners(l, p, m, ky, kx, ex_index(l->b, 0), from, weight);
+    for (int i = 0; i < CORNERS; i++) {
+        const Expr *at = ex_offset(l->b, m, CORNERS, ex_index(l->b, i));
+        if (!i || from[i]->lo < c->from->lo) c->from->lo = from[i]->lo;
+        if (!i || from[i]->hi > c->from->hi) c->from->hi = from[i]->hi;
+        c->from->ranged = true;
+        st_store(l->b, c->from, at, from[i]);
+        st_store(l->b, c->weight, at, weight[i]);
+    }
+    st_end(l->b);
+}
+
+/* Channels first..first + count - 1, side by side. */
+static void gather_chunk(Lower *l, const Product *p, const Corners *c, const Expr *first,
+                         int64_t count) {
+    const Expr *from[CORNERS], *weight[CORNERS];
+    const Expr *m = st_for_n(l->b, LOOP_PARALLEL, "pixel", p->block);
+    for (int i = 0; i < CORNERS; i++) {
+        const Expr *at = ex_offset(l->b, m, CORNERS, ex_index(l->b, i));
+        from[i] = st_let(l->b, "corner", ex_add(l->b, ex_load(l->b, c->from, at), first));
+        weight[i] = st_let(l->b, "weight", ex_load(l->b, c->weight, at));
+    }
+    gather_channels(l, p, ex_offset(l->b, m, count, ex_index(l->b, 0)), from, weight, count);
+    st_end(l->b);
+}
+
+static void stream_block(Lower *l, const Product *p, const Gemm *g) {
+    int64_t count = g->k_extent[g->n_k - 1], chunks = p->in / count;
+    Corners corners = corners_make(l, p, g->wide);
+    gemm_sums_begin(l, g, p->sums);
+    const Expr *ky = st_for_n(l->b, LOOP_SERIAL, "ky", p->window.kernel[0]);
+    const Expr *kx = st_for_n(l->b, LOOP_SERIAL, "kx", p->window.kernel[1]);
+    keep_corners(l, p, &corners, ky, kx);
+    const Expr *chunk = st_for_n(l->b, LOOP_SERIAL, "chunk", chunks);
+    const Expr *first = ex_offset(l->b, chunk, count, ex_index(l->b, 0));
+    gather_chunk(l, p, &corners, ex_offset(l->b, p->group, p->in, first), count);
+    const Expr *tap = ex_offset(l->b, ky, p->window.kernel[1], kx);
+    gemm_sums_add(l, g, p->sums, ex_offset(l->b, tap, chunks, chunk));
+    for (int i = 0; i < 3; i++) st_end(l->b);
+    gemm_sums_end(l, g, p->sums);
+}
+
 /* The product. */
+
+static const Expr *chunk_row(Lower *l, const Gemm *g, const Expr *m) {
+    return ex_offset(l->b, m, g->row_step, ex_index(l->b, 0));
+}
 
 static const Expr *product_row(Lower *l, const Gemm *g, const Expr *m) {
     const Product *p = g->context;
@@ -202,11 +285,29 @@ static const Expr *product_weight(Lower *l, const Gemm *g, const Buffer *source,
     return ex_load(l->b, source, ex_offset(l->b, ex_rem(l->b, tap, kw), s->stride[3], index));
 }
 
+/* Chooses between gathering a block's taps and channels all at once and, where they are many and
+ * share their offsets, chunk by chunk: what is gathered then stays in cache while all columns use
+ * it. */
+static void plan_block(Lower *l, Product *p, Gemm *g) {
+    int64_t bytes = dtypes[g->wide].bytes, count = p->taps * p->channels;
+    g->rows = p->pixels;
+    gemm_plan(l, g);
+    bool streamed = g->n_outer > 0 && p->offset_groups == 1;
+    if (streamed) {
+        count = g->k_extent[g->n_k - 1];
+        g->row = chunk_row;
+        g->row_step = count;
+    }
+    p->block = block_of(l, p->pixels, bytes * (streamed ? count + p->columns : count));
+    g->rows = p->block;
+    p->gathered_step = count;
+    p->streamed = streamed;
+}
+
 void deform_product(Lower *l, Node *n) {
     Product p = product_of(n);
     Gemm g = {.node = n,
               .wide = lower_wide(p.x->dtype),
-              .rows = p.block,
               .columns = p.columns,
               .n_k = 2,
               .k_extent = {p.taps, p.in},
@@ -219,17 +320,21 @@ void deform_product(Lower *l, Node *n) {
               .context = &p};
     p.from = lower_storage(l, p.x);
     p.weights = lower_storage(l, p.w);
-    gemm_plan(l, &g);
+    plan_block(l, &p, &g);
     gemm_pack(l, &g, p.groups, p.weights->buffer);
     lower_begin_kernel(l, n, NULL);
     p.n = st_for_n(l->b, LOOP_PARALLEL, "n", p.x->dims[0].size);
     p.number = st_for_n(l->b, LOOP_PARALLEL, "block", (p.pixels + p.block - 1) / p.block);
-    p.gathered = st_scratch(l->b, "gathered", g.wide, p.block * p.taps * p.channels);
+    p.gathered = st_scratch(l->b, "gathered", g.wide, p.block * p.gathered_step);
+    if (p.streamed) p.sums = st_scratch(l->b, "sums", g.wide, gemm_sums_count(&g));
     g.a = p.gathered;
-    gather_block(l, &p);
-    p.group = st_for_n(l->b, LOOP_PARALLEL, "group", p.groups);
+    if (!p.streamed) gather_block(l, &p);
+    p.group = st_for_n(l->b, p.streamed ? LOOP_SERIAL : LOOP_PARALLEL, "group", p.groups);
     g.b_offset = ex_offset(l->b, p.group, gemm_packed_count(&g), ex_index(l->b, 0));
-    gemm_loops(l, &g);
+    if (p.streamed)
+        stream_block(l, &p, &g);
+    else
+        gemm_loops(l, &g);
     for (int i = 0; i < 3; i++) st_end(l->b);
     builder_kernel(l->b)->macs =
         p.x->dims[0].size * p.pixels * p.taps * p.in * p.columns * p.groups;

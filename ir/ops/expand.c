@@ -36,15 +36,26 @@ Node *make_open(Expansion *e, OpId op, Value *const *inputs, int n_inputs) {
     return n;
 }
 
-/* What could not be typed is told; its output gets a type all the same, so that the expansion can
- * go on. */
+Value *make_output(Expansion *e, Node *n) {
+    Value **outputs = NEW_ARRAY(e->graph->unit->arena, Value *, n->n_outputs + 1);
+    memcpy(outputs, n->outputs, (size_t)n->n_outputs * sizeof *outputs);
+    Value *v = graph_add_value(e->graph, derived_name(e, n->op->name));
+    outputs[n->n_outputs++] = v;
+    n->outputs = outputs;
+    v->producer = n;
+    return v;
+}
+
+/* What could not be typed is told; its outputs get a type all the same, so that the expansion
+ * can go on. */
 Value *make_close(Expansion *e, Node *n) {
     if (!node_infer(e->graph, n)) {
         e->failed = true;
         const Value *like = n->inputs[0];
         int64_t dims[MAX_RANK];
         int rank = value_dims(like, dims);
-        value_set_type(e->graph, n->outputs[0], like->dtype, rank, dims);
+        for (int k = 0; k < n->n_outputs; k++)
+            value_set_type(e->graph, n->outputs[k], like->dtype, rank, dims);
     }
     return n->outputs[0];
 }

@@ -21,6 +21,9 @@ static inline bool expansion_end(const Expansion *e) { return !e->failed; }
 
 /* A node with attributes: open, set them, close. */
 Node *make_open(Expansion *e, OpId op, Value *const *inputs, int n_inputs);
+/* One more output, before the node is closed. */
+Value *make_output(Expansion *e, Node *n);
+/* Types the node; its first output. */
 Value *make_close(Expansion *e, Node *n);
 
 Value *make_unary(Expansion *e, OpId op, Value *x);

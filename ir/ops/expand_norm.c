@@ -121,13 +121,6 @@ bool infer_instance_normalization(Infer *f, Node *n) {
     return check_vectors(f, n, 1, 2, n->inputs[0]->dims[1].size) && infer_same(f, n);
 }
 
-/* centred * (inverse_std * scale) + bias */
-static Value *scale_and_shift(Expansion *e, Value *centred, Value *inverse_std, Value *scale,
-                              Value *bias) {
-    Value *factor = make_binary(e, OP_Mul, inverse_std, scale);
-    return make_binary(e, OP_Add, make_binary(e, OP_Mul, centred, factor), bias);
-}
-
 static bool check_groups(Infer *f, Node *n) {
     int64_t groups = node_int(n, "num_groups"), channels = n->inputs[0]->dims[1].size;
     if (groups > 0 && channels % groups == 0) return true;
@@ -141,16 +134,6 @@ bool infer_group_normalization(Infer *f, Node *n) {
         return infer_fail(f, n, D_UNSUPPORTED, "so many dimensions");
     return check_groups(f, n) && check_vectors(f, n, 1, 2, n->inputs[0]->dims[1].size) &&
            infer_same(f, n);
-}
-
-/* The channel axis of x in two: groups, and channels of a group. */
-static Value *split_channels(Expansion *e, Value *x, int64_t groups) {
-    int64_t dims[MAX_RANK + 1];
-    int rank = value_dims(x, dims);
-    memmove(dims + 2, dims + 1, (size_t)(rank - 1) * sizeof *dims);
-    dims[2] = dims[1] / groups;
-    dims[1] = groups;
-    return make_reshape(e, x, rank + 1, dims);
 }
 
 static Value *join_channels(Expansion *e, Value *x) {
@@ -172,33 +155,32 @@ static Value *for_each_channel(Expansion *e, Value *statistic, int64_t in_group)
     return join_channels(e, make_binary(e, OP_Add, statistic, zeros));
 }
 
-/* A vector over the groups, for every channel. */
-static Value *group_vector(Expansion *e, Value *vector, int rank, int64_t in_group) {
-    return for_each_channel(e, make_along(e, vector, rank + 1, 1), in_group);
+/* A vector over the groups, as one over the channels. */
+static Value *group_vector(Expansion *e, Value *vector, int64_t in_group) {
+    int64_t channels = vector->dims[0].size * in_group;
+    Value *each = for_each_channel(e, make_along(e, vector, 3, 1), in_group);
+    return make_reshape(e, each, 1, &channels);
 }
 
-/* As make_moments over every group of channels of x, the deviation by channel. */
-static Moments group_moments(Expansion *e, Value *x, int64_t groups, double epsilon) {
-    int64_t in_group = x->dims[1].size / groups;
-    bool axes[MAX_RANK];
-    axes_from(axes, x->rank + 1, 2);
-    Moments m = {.mean = make_reduce(e, OP_ReduceMean, split_channels(e, x, groups), axes)};
-    m.centred = make_binary(e, OP_Sub, x, for_each_channel(e, m.mean, in_group));
-    Value *square = split_channels(e, make_binary(e, OP_Mul, m.centred, m.centred), groups);
-    Value *variance = make_reduce(e, OP_ReduceMean, square, axes);
-    Value *shifted = make_binary(e, OP_Add, variance, make_scalar(e, x->dtype, epsilon));
-    Value *inverse_std = make_unary(e, OP_Reciprocal, make_unary(e, OP_Sqrt, shifted));
-    m.inverse_std = for_each_channel(e, inverse_std, in_group);
-    return m;
+/* (x - mean) * factor + bias over groups of channels; scale and bias are vectors over the channels.
+ */
+static Value *normalize_groups(Expansion *e, Value *x, int64_t groups, Value *scale, Value *bias) {
+    Value *inputs[] = {x, scale};
+    Node *n = make_open(e, OP_Moments, inputs, 2);
+    node_set_int(e->graph, n, "groups", groups);
+    node_set_float(e->graph, n, "epsilon", node_float(e->node, "epsilon"));
+    Value *factor = make_output(e, n), *mean = make_close(e, n);
+    Value *centred = make_binary(e, OP_Sub, x, mean);
+    return make_binary(e, OP_Add, make_binary(e, OP_Mul, centred, factor),
+                       make_along(e, bias, x->rank, 1));
 }
 
 bool expand_group_normalization(Graph *g, Node *n) {
     Expansion e = expansion_begin(g, n);
     Value *x = wide_input(&e, 0);
-    Moments m = group_moments(&e, x, node_int(n, "num_groups"), node_float(n, "epsilon"));
-    Value *scale = make_along(&e, input_as(&e, 1, x->dtype), x->rank, 1);
-    Value *bias = make_along(&e, input_as(&e, 2, x->dtype), x->rank, 1);
-    expansion_give(&e, 0, scale_and_shift(&e, m.centred, m.inverse_std, scale, bias));
+    Value *y = normalize_groups(&e, x, node_int(n, "num_groups"), input_as(&e, 1, x->dtype),
+                                input_as(&e, 2, x->dtype));
+    expansion_give(&e, 0, y);
     return expansion_end(&e);
 }
 
@@ -218,10 +200,9 @@ static Value *normalized_map(Expansion *e, Value *map, DType t) {
     Value *wide = make_cast(e, map, t);
     int64_t dims[MAX_RANK], groups = x->dims[1].size, in_group = map->dims[1].size / groups;
     int rank = value_dims(x, dims);
-    Moments m = group_moments(e, wide, groups, node_float(e->node, "epsilon"));
-    Value *scale = group_vector(e, input_as(e, 1, t), map->rank, in_group);
-    Value *bias = group_vector(e, input_as(e, 2, t), map->rank, in_group);
-    return make_reshape(e, scale_and_shift(e, m.centred, m.inverse_std, scale, bias), rank, dims);
+    Value *scale = group_vector(e, input_as(e, 1, t), in_group);
+    Value *bias = group_vector(e, input_as(e, 2, t), in_group);
+    return make_reshape(e, normalize_groups(e, wide, groups, scale, bias), rank, dims);
 }
 
 bool expand_instance_normalization(Graph *g, Node *n) {
@@ -233,12 +214,8 @@ bool expand_instance_normalization(Graph *g, Node *n) {
         return expansion_end(&e);
     }
     Value *x = wide_input(&e, 0);
-    bool axes[MAX_RANK];
-    axes_from(axes, x->rank, 2);
-    Moments m = make_moments(&e, x, axes, node_float(n, "epsilon"));
-    Value *scale = make_along(&e, input_as(&e, 1, t), x->rank, 1);
-    Value *bias = make_along(&e, input_as(&e, 2, t), x->rank, 1);
-    expansion_give(&e, 0, scale_and_shift(&e, m.centred, m.inverse_std, scale, bias));
+    expansion_give(
+        &e, 0, normalize_groups(&e, x, x->dims[1].size, input_as(&e, 1, t), input_as(&e, 2, t)));
     return expansion_end(&e);
 }
 

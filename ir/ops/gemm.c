@@ -185,8 +185,7 @@ static const Expr *in_tile(Lower *l, const Tile *t, const Expr *i, const Expr *j
 
 static const Expr *in_sums(Lower *l, const Tile *t, const Expr *i, const Expr *j,
                            const Expr *lane) {
-    return ex_offset(l->b, t->number, t->rows * t->vectors * t->gemm->lanes,
-                     in_tile(l, t, i, j, lane));
+    return ex_offset(l->b, t->number, t->rows * tile_columns(t->gemm), in_tile(l, t, i, j, lane));
 }
 
 /* The finished sum of a position. */
@@ -390,8 +389,7 @@ static void whole_sums(Lower *l, Tile *t, const Block *block) {
 static void chunked_sums(Lower *l, Tile *t, const Block *block) {
     const Gemm *g = t->gemm;
     const Expr *flat = ex_index(l->b, 0), *offset = flat;
-    t->sums =
-        st_local(l->b, "sums", g->wide, block->most * t->rows * t->vectors * g->lanes, g->lanes);
+    t->sums = st_local(l->b, "sums", g->wide, block->most * t->rows * tile_columns(g), g->lanes);
     open_tiles(l, t, block);
     start_tile(l, t);
     st_end(l->b);
@@ -505,6 +503,73 @@ static void some_columns(Lower *l, const Gemm *g, const Block *block, const Expr
     st_else(l->b);
     column_block(l, g, block, ex_index(l->b, whole), rest);
     st_end(l->b);
+}
+
+/* Chunks outermost. */
+
+/* A tile in the sums of all rows and columns: [column block][tile][row][vector]. */
+typedef void TileFn(Lower *l, const Tile *t, const Expr *chunk);
+
+static void for_tiles(Lower *l, const Gemm *g, Buffer *sums, const Expr *number, int64_t valid,
+                      const Expr *chunk, TileFn *step) {
+    int64_t n_tiles = (g->rows + g->tile_rows - 1) / g->tile_rows;
+    Block block = {.first = ex_index(l->b, 0), .count = ex_index(l->b, n_tiles), .most = n_tiles};
+    Tile t = {.gemm = g, .rows = g->tile_rows, .valid = valid, .sums = sums};
+    t.vectors = round_up(valid, g->lanes) / g->lanes;
+    t.column = ex_offset(l->b, number, tile_columns(g), ex_index(l->b, 0));
+    t.b = ex_offset(l->b, t.column, g->inner, g->b_offset);
+    open_tiles(l, &t, &block);
+    t.number = ex_add(l->b, ex_offset(l->b, number, n_tiles, ex_index(l->b, 0)), t.number);
+    step(l, &t, chunk);
+    st_end(l->b);
+}
+
+static void for_column_blocks(Lower *l, const Gemm *g, Buffer *sums, const Expr *chunk,
+                              TileFn *step) {
+    int64_t blocks = g->columns / tile_columns(g), rest = g->columns % tile_columns(g);
+    if (blocks) {
+        const Expr *number = st_for_n(l->b, LOOP_PARALLEL, "columns", blocks);
+        for_tiles(l, g, sums, number, tile_columns(g), chunk, step);
+        st_end(l->b);
+    }
+    if (rest) for_tiles(l, g, sums, ex_index(l->b, blocks), rest, chunk, step);
+}
+
+static void begin_step(Lower *l, const Tile *t, const Expr *chunk) {
+    (void)chunk;
+    start_tile(l, t);
+}
+
+static void add_step(Lower *l, const Tile *t, const Expr *chunk) {
+    Tile of_chunk = *t;
+    open_acc(l, &of_chunk);
+    clear_acc(l, &of_chunk);
+    multiply(l, &of_chunk, chunk, ex_index(l->b, 0));
+    add_acc(l, &of_chunk);
+}
+
+static void end_step(Lower *l, const Tile *t, const Expr *chunk) {
+    (void)chunk;
+    store_vectors(l, t);
+    store_tail(l, t);
+}
+
+int64_t gemm_sums_count(const Gemm *g) {
+    int64_t blocks = (g->columns + tile_columns(g) - 1) / tile_columns(g);
+    return round_up(g->rows, g->tile_rows) * blocks * tile_columns(g);
+}
+
+void gemm_sums_begin(Lower *l, const Gemm *g, Buffer *sums) {
+    for_column_blocks(l, g, sums, ex_index(l->b, 0), begin_step);
+}
+
+void gemm_sums_add(Lower *l, const Gemm *g, Buffer *sums, const Expr *chunk) {
+    for_column_blocks(l, g, sums, chunk, add_step);
+}
+
+void gemm_sums_end(Lower *l, const Gemm *g, Buffer *sums) {
+    for_column_blocks(l, g, sums, ex_index(l->b, 0), end_step);
+    builder_kernel(l->b)->macs += g->rows * g->columns * g->inner;
 }
 
 void gemm_loops(Lower *l, const Gemm *g) {

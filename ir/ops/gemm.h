@@ -4,7 +4,10 @@
 
 #include "lower.h"
 
-enum { GEMM_K = 8 };
+enum {
+    GEMM_K = 8,
+    FEW_BLOCKS = 32          /* below, an odd number of blocks keeps one of two threads waiting */
+};
 
 /* result[m][column] = start + sum over k of A[row(m) + k] * B[k][column], for m < rows, column < columns.
  * The inner dimension is a nest of loops (taps and channels of a convolution), outermost first.  A long sum is cut
@@ -39,5 +42,12 @@ int64_t gemm_packed_count(const Gemm *g);              /* elements of one batch 
 void gemm_pack(Lower *l, Gemm *g, int64_t batches, const Buffer *source);
 /* The loops, into the open kernel. */
 void gemm_loops(Lower *l, const Gemm *g);
+
+/* The same sums, bit for bit, with the chunks outermost: for an A that is made chunk by chunk (a gather).  Begin; for
+ * every chunk of the first n_outer k loops, in order, fill A with that chunk alone and add it by its number; then end.  Rows are evenly spaced.  `sums` holds gemm_sums_count elements. */
+int64_t gemm_sums_count(const Gemm *g);
+void gemm_sums_begin(Lower *l, const Gemm *g, Buffer *sums);
+void gemm_sums_add(Lower *l, const Gemm *g, Buffer *sums, const Expr *chunk);
+void gemm_sums_end(Lower *l, const Gemm *g, Buffer *sums);
 
 #endif

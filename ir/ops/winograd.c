@@ -18,8 +18,7 @@ enum {
     POSITIONS = SIDE * SIDE,
     LEAST_CHANNELS = 32,
     LEAST_PIXELS = 1024,  /* smaller maps are bound by reading four times the weights */
-    BLOCK_BYTES = 3 << 19, /* of U and M together */
-    FEW_BLOCKS = 8 /* below, an odd number of blocks keeps one of two threads waiting */
+    BLOCK_BYTES = 3 << 19 /* of U and M together */
 };
 
 /* Interpolation points 0, A, -A, B, -B and infinity, with A = sqrt(1/2) and B = sqrt(2): rounding
