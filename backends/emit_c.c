@@ -15,27 +15,6 @@ const char *upper_prefix(const Emit *e) {
 
 /* Ports. */
 
-/* Is port i of the outputs written by kernels at the caller's place? */
-static bool output_is_direct(const Program *p, int i) {
-    const Buffer *b = p->outputs.at[i].buffer;
-    if (b->kind != BUF_OUTPUT) return false;
-    for (int k = 0; k < i; k++)
-        if (p->outputs.at[k].buffer == b) return false;
-    return true;
-}
-
-static void mark_used(const Buffer *b, bool is_write, void *context) {
-    (void)is_write;
-    ((bool *)context)[b->id] = true;
-}
-
-static void find_used(Emit *e) {
-    const Program *p = e->program;
-    for (int i = 0; i < p->kernels.n; i++)
-        kernel_visit_buffers(p->kernels.at[i], mark_used, e->used);
-    for (int i = 0; i < p->outputs.n; i++) e->used[p->outputs.at[i].buffer->id] = true;
-}
-
 static void name_ports(Emit *e) {
     const Program *p = e->program;
     for (int i = 0; i < p->inputs.n; i++) {
@@ -44,7 +23,7 @@ static void name_ports(Emit *e) {
     }
     for (int i = 0; i < p->outputs.n; i++) {
         e->output_names[i] = names_take(&e->names, p->outputs.at[i].name);
-        if (output_is_direct(p, i)) e->places[p->outputs.at[i].buffer->id] = e->output_names[i];
+        if (program_output_is_direct(p, i)) e->places[p->outputs.at[i].buffer->id] = e->output_names[i];
     }
 }
 
@@ -55,13 +34,13 @@ const char *buffer_place(Emit *e, const Buffer *b) {
     if (b->kind == BUF_CONST && e->form == WEIGHTS_ARRAYS) return e->array_names[b->id];
     if (b->kind == BUF_CONST)
         return arena_format(e->arena, "(const %s *)(weights + %lld)", type,
-                            (long long)e->weight_offsets[b->id]);
+                            (long long)e->image.offsets[b->id]);
     if (!e->places[b->id]) BUG(e->unit, "buffer '%s' has no place", b->name);
     return e->places[b->id];
 }
 
 static bool has_arena(const Emit *e) { return e->program->arena_bytes > 0; }
-static bool has_image(const Emit *e) { return e->weight_bytes > 0 && e->form != WEIGHTS_ARRAYS; }
+static bool has_image(const Emit *e) { return e->image.bytes > 0 && e->form != WEIGHTS_ARRAYS; }
 
 static void print_signature(Emit *e, Text *out, const char *star) {
     const Program *p = e->program;
@@ -181,7 +160,7 @@ static void print_header(Emit *e, Text *out) {
     text_add(out, "#ifndef %s_H\n#define %s_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n", up,
              up);
     text_add(out, "#define %s_ARENA_BYTES %lld\n#define %s_WEIGHTS_BYTES %lld\n", up,
-             (long long)p->arena_bytes, up, (long long)e->weight_bytes);
+             (long long)p->arena_bytes, up, (long long)e->image.bytes);
     text_add(out, "#define %s_INPUTS %d\n#define %s_OUTPUTS %d\n\n", up, p->inputs.n, up,
              p->outputs.n);
     print_status_macros(out, up);
@@ -293,7 +272,7 @@ static void print_copies(Emit *e, Text *out) {
     const Program *p = e->program;
     for (int i = 0; i < p->outputs.n; i++) {
         const Buffer *b = p->outputs.at[i].buffer;
-        if (output_is_direct(p, i) || !b->count) continue;
+        if (program_output_is_direct(p, i) || !b->count) continue;
         text_add(out, "    memcpy(%s, %s, %lld);\n", e->output_names[i], buffer_place(e, b),
                  (long long)(b->count * dtypes[b->type].bytes));
     }
@@ -377,7 +356,6 @@ static Emit *emit_new(const Program *p, const EmitOptions *options) {
     e->written = NEW_ARRAY(a, bool, n);
     e->used = NEW_ARRAY(a, bool, n);
     e->of_worker = NEW_ARRAY(a, bool, n);
-    e->weight_offsets = NEW_ARRAY(a, int64_t, n);
     e->kernel_names = NEW_ARRAY(a, const char *, p->kernels.n + 1);
     e->input_names = NEW_ARRAY(a, const char *, p->inputs.n + 1);
     e->output_names = NEW_ARRAY(a, const char *, p->outputs.n + 1);
@@ -405,7 +383,7 @@ void emit_c(const Program *p, const EmitOptions *options, EmitResult *result) {
     for (int i = 0; i < p->kernels.n; i++)
         e->kernel_names[i] = names_take(&e->names, p->kernels.at[i]->name);
     for (int i = 0; i < p->kernels.n; i++) kernel_take_names(e, i);
-    find_used(e);
+    program_find_used(p, e->used);
     weights_layout(e);
     for (int i = 0; i < p->kernels.n; i++) kernel_emit(e, i);
     name_ports(e);

@@ -7,10 +7,8 @@
 
 #include <string.h>
 
-enum { WEIGHTS_ALIGN = 64, LITERAL_LINE = 512 };
+enum { LITERAL_LINE = 512 };
 static const int64_t largest_literal = INT64_C(64) << 20;
-
-static int64_t buffer_bytes(const Buffer *b) { return b->count * dtypes[b->type].bytes; }
 
 static bool is_weight(const Emit *e, const Buffer *b) {
     return b->kind == BUF_CONST && e->used[b->id];
@@ -19,9 +17,9 @@ static bool is_weight(const Emit *e, const Buffer *b) {
 static WeightsForm choose_form(const Emit *e) {
     WeightsForm form = e->options->weights;
     if (form == WEIGHTS_AUTO)
-        form = e->weight_bytes <= largest_literal ? WEIGHTS_LITERAL : WEIGHTS_OBJECT;
+        form = e->image.bytes <= largest_literal ? WEIGHTS_LITERAL : WEIGHTS_OBJECT;
     bool beside = form == WEIGHTS_INCBIN || form == WEIGHTS_OBJECT;
-    return beside && !e->weight_bytes ? WEIGHTS_LITERAL : form;
+    return beside && !e->image.bytes ? WEIGHTS_LITERAL : form;
 }
 
 static void name_arrays(Emit *e) {
@@ -32,14 +30,7 @@ static void name_arrays(Emit *e) {
 }
 
 void weights_layout(Emit *e) {
-    int64_t at = 0;
-    for (int i = 0; i < e->program->buffers.n; i++) {
-        const Buffer *b = e->program->buffers.at[i];
-        if (!is_weight(e, b)) continue;
-        e->weight_offsets[i] = at;
-        at += (buffer_bytes(b) + WEIGHTS_ALIGN - 1) / WEIGHTS_ALIGN * WEIGHTS_ALIGN;
-    }
-    e->weight_bytes = at;
+    e->image = weights_place(e->program);
     e->form = choose_form(e);
     if (e->form == WEIGHTS_ARRAYS) name_arrays(e);
 }
@@ -57,15 +48,6 @@ static char *text_room(Text *t, size_t n) {
     t->n += n;
     t->at[t->n] = 0;
     return room;
-}
-
-static void fill_image(const Emit *e, char *image) {
-    memset(image, 0, (size_t)e->weight_bytes);
-    for (int i = 0; i < e->program->buffers.n; i++) {
-        const Buffer *b = e->program->buffers.at[i];
-        if (is_weight(e, b) && b->count)
-            memcpy(image + e->weight_offsets[i], b->data->data, (size_t)buffer_bytes(b));
-    }
 }
 
 /* The hash that the generated code computes too: four streams, for speed. */
@@ -153,9 +135,9 @@ static void print_literal(Text *out, const unsigned char *image, size_t n) {
 
 static void print_literal_union(Emit *e, Text *out) {
     const char *prefix = e->options->prefix;
-    long long n = (long long)e->weight_bytes;
+    long long n = (long long)e->image.bytes;
     char *image = arena_alloc(e->arena, (size_t)n);
-    fill_image(e, image);
+    weights_fill(e->program, &e->image, image);
     text_add(out,
              "\n#pragma GCC diagnostic ignored \"-Woverlength-strings\"\n"
              "#pragma GCC diagnostic ignored \"-Wmisleading-indentation\" /* not tracked after so "
@@ -276,7 +258,7 @@ static const char section_names[] = "\0.rodata\0.symtab\0.strtab\0.shstrtab\0.no
 /* Header, image, then symbols, names and the table of sections. */
 static void print_object(Emit *e, Text *out) {
     const char *symbol = arena_format(e->arena, "%s_weights", e->options->prefix);
-    size_t symbol_length = strlen(symbol), image = (size_t)e->weight_bytes;
+    size_t symbol_length = strlen(symbol), image = (size_t)e->image.bytes;
     Bytes head = {.n = 0}, tail = {.n = 0};
     uint64_t symbols_at = ELF_HEADER + image, names_at = symbols_at + 2 * ELF_SYMBOL;
     uint64_t section_names_at = names_at + symbol_length + 2,
@@ -298,7 +280,7 @@ static void print_object(Emit *e, Text *out) {
     put_section(&tail, 35, 1, 0, section_names_at, 0, 0, 0, 1, 0);
     char *room = text_room(out, head.n + image + tail.n);
     memcpy(room, head.at, head.n);
-    fill_image(e, room + head.n);
+    weights_fill(e->program, &e->image, room + head.n);
     memcpy(room + head.n + image, tail.at, tail.n);
 }
 
@@ -339,7 +321,7 @@ void weights_source(Emit *e, Text *out) {
                 print_array(e, out, e->program->buffers.at[i]);
         return;
     }
-    if (!e->weight_bytes) return;
+    if (!e->image.bytes) return;
     print_byte_order_check(out);
     if (e->form == WEIGHTS_LITERAL) print_literal_union(e, out);
     if (e->form == WEIGHTS_INCBIN) print_incbin(e, out);
@@ -348,10 +330,10 @@ void weights_source(Emit *e, Text *out) {
 }
 
 void weights_file(Emit *e, Text *out) {
-    if (!e->weight_bytes) return;
+    if (!e->image.bytes) return;
     if (e->form == WEIGHTS_OBJECT) print_object(e, out);
     if (e->form != WEIGHTS_INCBIN && e->form != WEIGHTS_FILE) return;
-    fill_image(e, text_room(out, (size_t)e->weight_bytes));
+    weights_fill(e->program, &e->image, text_room(out, (size_t)e->image.bytes));
     if (e->form == WEIGHTS_FILE)
-        e->image_hash = image_hash((const unsigned char *)out->at, (size_t)e->weight_bytes);
+        e->image_hash = image_hash((const unsigned char *)out->at, (size_t)e->image.bytes);
 }

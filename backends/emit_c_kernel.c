@@ -36,17 +36,6 @@ static void demand(Emit *e, Map *seen, const Expr *x) {
     }
 }
 
-static bool body_has_locals(const Stmt *s) {
-    for (; s; s = s->next)
-        if (s->kind == ST_LOCAL || body_has_locals(s->body) || body_has_locals(s->other))
-            return true;
-    return false;
-}
-
-static bool loop_is_vector(const Stmt *s) {
-    return s->loop == LOOP_LANES && lanes_are_vectors(s->var->lanes) && !body_has_locals(s->body);
-}
-
 static void demand_block(Emit *e, Map *seen, const Stmt *s) {
     for (; s; s = s->next) {
         const Var *outer = e->lane;
@@ -330,43 +319,14 @@ static void print_block(Emit *e, const Stmt *s) {
 
 /* The function. */
 
-typedef struct Param {
-    const Buffer *buffer;
-    bool written;
-} Param;
-
-typedef struct Params {
-    Arena *arena;
-    VEC(Param) list;
-    Map seen; /* buffer id + 1 -> index + 1 */
-} Params;
-
-static void add_param(const Buffer *b, bool is_write, void *context) {
-    Params *params = context;
-    if (b->kind == BUF_LOCAL) return;
-    uintptr_t at = (uintptr_t)map_get(&params->seen, (uintptr_t)b->id + 1);
-    if (!at) {
-        vec_push(params->arena, &params->list, ((Param){b, false}));
-        at = (uintptr_t)params->list.n;
-        map_set(&params->seen, (uintptr_t)b->id + 1, (void *)at);
-    }
-    if (is_write) params->list.at[at - 1].written = true;
-}
-
-static Params params_of(Emit *e, const Kernel *k) {
-    Params params = {.arena = e->arena, .seen = {.arena = e->arena}};
-    kernel_visit_buffers(k, add_param, &params);
-    return params;
-}
-
-static void print_params(Emit *e, const Params *params) {
+static void print_params(Emit *e, const KernelParams *params) {
     const char *comma = "";
     if (kernel_is_shared(e, e->kernel)) {
         emit(e, "struct %s *m", e->options->prefix);
         comma = ", ";
     }
     for (int i = 0; i < params->list.n; i++) {
-        const Param *p = &params->list.at[i];
+        const KernelParam *p = &params->list.at[i];
         if (e->of_worker[p->buffer->id]) continue;
         const char *name = names_take(&e->names, p->buffer->name);
         e->buffer_names[p->buffer->id] = name;
@@ -478,7 +438,7 @@ void kernel_emit(Emit *e, int number) {
     size_t start = e->out.n;
     e->parts = (Text){.arena = e->arena};
     emit(e, "KERNEL void %s(", e->kernel_names[number]);
-    Params params = params_of(e, k);
+    KernelParams params = kernel_params(e->arena, k);
     print_params(e, &params);
     emit(e, ") {\n");
     e->indent = 1;
@@ -491,11 +451,11 @@ void kernel_emit(Emit *e, int number) {
 }
 
 void kernel_call(Emit *e, int number) {
-    Params params = params_of(e, e->program->kernels.at[number]);
+    KernelParams params = kernel_params(e->arena, e->program->kernels.at[number]);
     const char *comma = kernel_is_shared(e, e->program->kernels.at[number]) ? ", " : "";
     emit(e, "    %s(%s", e->kernel_names[number], *comma ? "m" : "");
     for (int i = 0; i < params.list.n; i++) {
-        const Param *p = &params.list.at[i];
+        const KernelParam *p = &params.list.at[i];
         if (e->of_worker[p->buffer->id]) continue;
         emit(e, "%s%s", comma, buffer_place(e, p->buffer));
         comma = ", ";

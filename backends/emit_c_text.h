@@ -8,6 +8,8 @@
 #define SONOC_EMIT_C_TEXT_H
 
 #include "emit_c.h"
+#include "facts.h"
+#include "weights.h"
 
 /* Names in scope (emit_c_names.c). */
 typedef struct NameTaken {
@@ -48,8 +50,6 @@ typedef enum Helper {
     HELPER_COUNT
 } Helper;
 
-enum { MAX_LANES_LOG = 5, MAX_LANES = 1 << MAX_LANES_LOG };
-
 typedef enum PrintMode { PRINT_SCALAR, PRINT_VECTOR, PRINT_LANE } PrintMode;
 
 /* Of a loop that threads share: its struct and functions. */
@@ -68,8 +68,7 @@ typedef struct Emit {
     const char **buffer_names; /* by buffer id, in the kernel or (arrays) the file */
     bool *written;             /* by buffer id, in the kernel */
     bool *used;                /* by buffer id: some kernel or port has it */
-    int64_t *weight_offsets;   /* by buffer id, of constants */
-    int64_t weight_bytes;
+    WeightsImage image;
     WeightsForm form;
     uint64_t image_hash;      /* of the weights file */
     const char **array_names; /* by buffer id: constants in the form of arrays */
@@ -117,9 +116,8 @@ enum {
 };
 void expr_print(Emit *e, const Expr *x, int least);
 void subscript_print(Emit *e, const Expr *index);
-bool expr_is_int(Emit *e, const Expr *x); /* an i64 that is computed in C's int */
-bool expr_wraps(const Expr *x);           /* integer arithmetic that may leave the type */
-bool divisor_is_safe(const Expr *x);      /* DIV, REM: never by 0, never the smallest by -1 */
+/* Is it an i64 that is computed in C's int? */
+static inline bool expr_is_int(Emit *e, const Expr *x) { return expr_fits_int(e->let_is_int, x); }
 DType expr_c_type(Emit *e,
                   const Expr *x); /* as expr_print gives it: i32 for an i64 that is an int */
 void float_print(Text *out, DType t, double value);
@@ -136,10 +134,6 @@ void vector_prepare(Emit *e,
 void vector_place_print(Emit *e, const Buffer *b,
                         const Expr *base); /* the vector at b + base, as an lvalue */
 void vector_local_index(Emit *e, const Buffer *b, const Expr *base);
-bool lanes_are_vectors(int64_t lanes);
-static inline bool local_is_vectors(const Buffer *b) {
-    return b->kind == BUF_LOCAL && b->lanes > 0 && lanes_are_vectors(b->lanes);
-}
 
 /* Kernels (emit_c_kernel.c). */
 void kernel_emit(Emit *e, int number);

@@ -8,10 +8,6 @@
 
 #include <string.h>
 
-bool lanes_are_vectors(int64_t lanes) {
-    return lanes >= 2 && lanes <= MAX_LANES && (lanes & (lanes - 1)) == 0;
-}
-
 static int lane_count(const Emit *e) { return (int)e->lane->lanes; }
 
 AddressKind address_of(Emit *e, const Expr *index, const Expr **base) {

@@ -70,8 +70,7 @@ static void for_each_strided(Lower *l, int rank, const Dim *dims, const int64_t 
     for (int i = 0; i + 1 < nest.n; i++) st_end(l->b);
 }
 
-/* The value whose storage an element of v ends up in. */
-static const Value *final_value(Lower *l, const Value *v) {
+const Value *final_value(const Lower *l, const Value *v) {
     while (value_plan(l, v)->epilogue) v = value_plan(l, v)->epilogue->outputs[0];
     return v;
 }

@@ -41,11 +41,22 @@ def test_table(sonoc, folder):
     table = json.loads(run(sonoc, folder, "passes", "--json")[0])
     names = [row["name"] for row in table["passes"]]
     assert names == [line.split()[0] for line in text.splitlines() if line and not line.startswith((" ", "pipeline"))]
-    assert [name for name in table["pipeline"].split(",") if name] == names
+    pipeline = [name for name in table["pipeline"].split(",") if name]
+    assert pipeline == names[:len(pipeline)] and "raise_dsa" in names[len(pipeline):]    # of custom_ops/
     for row in table["passes"]:
         assert row["class"] in ("BIT", "REAL", "FAST") and (row["bound"] > 0) == (row["class"] != "BIT")
         for order in row["after"]:
             assert names.index(order["pass"]) < names.index(row["name"]) and order["why"]
+
+
+def test_files(sonoc, folder):
+    """What is for files is not done for anything else, unless it is named."""
+    (folder / "s.sonoc").write_text("graph s(%x: f32[4]) -> (%a, %b) {\n%z = constant i64[1] {0}\n%t = constant i64[1] {2}\n"
+                                    "%f = constant i64[1] {4}\n%a = Slice(%x, %z, %t)\n%b = Slice(%x, %t, %f)\n}\n")
+    run(sonoc, folder, "opt", "s.sonoc", "-o", "s.onnx")
+    seen = [run(sonoc, folder, "opt", model, *more)[0].count("Split")
+            for model, *more in (("s.onnx", "--passes="), ("s.sonoc",), ("s.sonoc", "--passes=infer,split"))]
+    assert seen == [1, 0, 1], seen
 
 
 def test_pipelines(sonoc, folder):

@@ -18,10 +18,10 @@ typedef struct Product {
     int64_t in, columns, groups, offset_groups, channels, taps, pixels,
         block; /* in, columns: of a group */
     const Storage *from, *weights;
-    Buffer *gathered;               /* [pixel][tap][channel] */
-    Buffer *sums;                   /* of a block, where it is gathered chunk by chunk */
-    bool streamed;
-    int64_t gathered_step; /* elements of a pixel that are gathered at once */
+    bool is_streamed;               /* gathered chunk by chunk */
+    int64_t gathered_count;         /* elements of a pixel that are gathered at a time */
+    Buffer *gathered;               /* [pixel][tap][channel], or [pixel][channel of the chunk] */
+    Buffer *sums;                   /* of a block, where it is streamed */
     const Expr *n, *number, *group; /* image, block of pixels, weight group at hand */
 } Product;
 
@@ -38,7 +38,8 @@ static int64_t block_of(Lower *l, int64_t pixels, int64_t bytes) {
     const Target *t = l->program->target;
     int64_t most = t->l2_bytes / 2 / bytes, best = 0, best_rows = 0;
     if (most < LEAST_BLOCK) most = LEAST_BLOCK;
-    if (pixels <= most) return pixels;
+    /* threads take a block each, where there are pixels enough */
+    if (pixels <= most) return pixels < 4 * LEAST_BLOCK ? pixels : (pixels + 3) / 4;
     for (int64_t b = most; b >= LEAST_BLOCK && b > most / 2; b--) {
         int64_t tiles = (b + t->tile_rows - 1) / t->tile_rows;
         int64_t blocks = (pixels + b - 1) / b;
@@ -292,16 +293,15 @@ static void plan_block(Lower *l, Product *p, Gemm *g) {
     int64_t bytes = dtypes[g->wide].bytes, count = p->taps * p->channels;
     g->rows = p->pixels;
     gemm_plan(l, g);
-    bool streamed = g->n_outer > 0 && p->offset_groups == 1;
-    if (streamed) {
+    p->is_streamed = g->n_outer > 0 && p->offset_groups == 1;
+    if (p->is_streamed) {
         count = g->k_extent[g->n_k - 1];
         g->row = chunk_row;
         g->row_step = count;
     }
-    p->block = block_of(l, p->pixels, bytes * (streamed ? count + p->columns : count));
+    p->gathered_count = count;
+    p->block = block_of(l, p->pixels, bytes * (p->is_streamed ? count + p->columns : count));
     g->rows = p->block;
-    p->gathered_step = count;
-    p->streamed = streamed;
 }
 
 void deform_product(Lower *l, Node *n) {
@@ -325,13 +325,15 @@ void deform_product(Lower *l, Node *n) {
     lower_begin_kernel(l, n, NULL);
     p.n = st_for_n(l->b, LOOP_PARALLEL, "n", p.x->dims[0].size);
     p.number = st_for_n(l->b, LOOP_PARALLEL, "block", (p.pixels + p.block - 1) / p.block);
-    p.gathered = st_scratch(l->b, "gathered", g.wide, p.block * p.gathered_step);
-    if (p.streamed) p.sums = st_scratch(l->b, "sums", g.wide, gemm_sums_count(&g));
+    p.gathered = st_scratch(l->b, "gathered", g.wide, p.block * p.gathered_count);
     g.a = p.gathered;
-    if (!p.streamed) gather_block(l, &p);
-    p.group = st_for_n(l->b, p.streamed ? LOOP_SERIAL : LOOP_PARALLEL, "group", p.groups);
+    if (p.is_streamed)
+        p.sums = st_scratch(l->b, "sums", g.wide, gemm_sums_count(&g));
+    else
+        gather_block(l, &p);
+    p.group = st_for_n(l->b, p.is_streamed ? LOOP_SERIAL : LOOP_PARALLEL, "group", p.groups);
     g.b_offset = ex_offset(l->b, p.group, gemm_packed_count(&g), ex_index(l->b, 0));
-    if (p.streamed)
+    if (p.is_streamed)
         stream_block(l, &p, &g);
     else
         gemm_loops(l, &g);

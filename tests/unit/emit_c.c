@@ -331,10 +331,10 @@ static bool run(Source *s, char **commands, int n) {
         inputs[k] = data;
     }
     void *const *expect = new_outputs(p), *const *got = new_outputs(p);
-    bool ok = backend_find("interp")->run(p, NULL, inputs, expect, &error);
+    bool ok = backend_run(backend_find("interp"), p, NULL, inputs, expect, &error);
     if (!ok) printf("FAILED: the interpreter: %s\n", error.message);
     for (int k = 0; ok && k < n; k++) {
-        ok = backend_find("c")->run(p, commands[k], inputs, got, &error);
+        ok = backend_run(backend_find("c"), p, commands[k], inputs, got, &error);
         if (!ok)
             printf("FAILED: %s\n", error.message);
         else

@@ -1,0 +1,131 @@
+/* jit.c - machine code of this process: objects out of a program, objects into memory through ORC.
+ *
+ * The bytes of the code are object files, one after the other: the number of them, then the size and the bytes of each,
+ * padded to 8. */
+#include "jit.h"
+
+#include <llvm-c/Error.h>
+#include <llvm-c/LLJIT.h>
+#include <llvm-c/LLJITUtils.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine.h"
+
+typedef void RunFn(const void *weights, void *arena, const void *const *inputs, void *const *outputs);
+
+struct JitModule {
+    LLVMOrcLLJITRef jit;
+    RunFn *run, *run_scattered;
+};
+
+static const char prefix[] = "m";
+
+/* Compiling. */
+
+static void add_number(Text *code, uint64_t n) { text_add_bytes(code, &n, sizeof n); }
+
+static void add_object(Text *code, LLVMMemoryBufferRef object) {
+    static const char zeros[8] = {0};
+    size_t n = LLVMGetBufferSize(object);
+    add_number(code, n);
+    text_add_bytes(code, LLVMGetBufferStart(object), n);
+    text_add_bytes(code, zeros, (8 - n % 8) % 8);
+}
+
+static bool compile(Arena *a, const LlvmUnits *units, const JitOptions *options, Text *code, RunError *error) {
+    Machine host = machine_host(a);
+    LLVMMemoryBufferRef *objects = NEW_ARRAY(a, LLVMMemoryBufferRef, units->n);
+    if (!machine_compile(&host, units, options->threads, objects, error)) return false;
+    add_number(code, (uint64_t)units->n);
+    for (int i = 0; i < units->n; i++) {
+        add_object(code, objects[i]);
+        LLVMDisposeMemoryBuffer(objects[i]);
+    }
+    return true;
+}
+
+bool jit_compile(const Program *p, const JitOptions *options, Text *code, RunError *error) {
+    LlvmUnits units = emit_llvm_split(p, prefix);
+    bool ok = compile(p->unit->arena, &units, options, code, error);
+    llvm_units_free(&units);
+    return ok;
+}
+
+const char *jit_machine(Arena *a) {
+    Machine host = machine_host(a);
+    return arena_format(a, "LLVM %s %s %s %s", SONOC_LLVM, host.triple, host.cpu, host.features);
+}
+
+/* Loading. */
+
+static bool failed(RunError *error, LLVMErrorRef problem) {
+    if (!problem) return false;
+    char *why = LLVMGetErrorMessage(problem);
+    snprintf(error->message, sizeof error->message, "LLVM: %s", why);
+    LLVMDisposeErrorMessage(why);
+    return true;
+}
+
+static bool read_number(const char **at, const char *end, uint64_t *n) {
+    if ((size_t)(end - *at) < sizeof *n) return false;
+    memcpy(n, *at, sizeof *n);
+    *at += sizeof *n;
+    return true;
+}
+
+static bool add_objects(JitModule *m, const char *at, size_t bytes, RunError *error) {
+    const char *end = at + bytes;
+    uint64_t count, n;
+    LLVMOrcJITDylibRef library = LLVMOrcLLJITGetMainJITDylib(m->jit);
+    bool ok = read_number(&at, end, &count);
+    for (uint64_t i = 0; ok && i < count; i++) {
+        ok = read_number(&at, end, &n) && n <= (size_t)(end - at);
+        if (!ok) break;
+        LLVMMemoryBufferRef copy = LLVMCreateMemoryBufferWithMemoryRangeCopy(at, n, "kernels");
+        if (failed(error, LLVMOrcLLJITAddObjectFile(m->jit, library, copy))) return false;
+        n = (n + 7) / 8 * 8;
+        at += n <= (size_t)(end - at) ? n : (size_t)(end - at);
+    }
+    if (!ok) snprintf(error->message, sizeof error->message, "the machine code is cut off");
+    return ok;
+}
+
+static bool find(JitModule *m, const char *name, RunFn **function, RunError *error) {
+    LLVMOrcExecutorAddress address;
+    if (failed(error, LLVMOrcLLJITLookup(m->jit, &address, name))) return false;
+    uintptr_t place = (uintptr_t)address;
+    memcpy(function, &place, sizeof place);
+    return true;
+}
+
+static bool load(JitModule *m, const void *code, size_t bytes, const JitOptions *options, RunError *error) {
+    (void)options;
+    if (failed(error, LLVMOrcCreateLLJIT(&m->jit, NULL))) return false;
+    return add_objects(m, code, bytes, error) && find(m, "m_run", &m->run, error) &&
+           find(m, "m_run_scattered", &m->run_scattered, error);
+}
+
+JitModule *jit_load(const void *code, size_t bytes, const JitOptions *options, RunError *error) {
+    JitModule *m = calloc(1, sizeof *m);
+    machine_register();
+    if (m && load(m, code, bytes, options, error)) return m;
+    if (!m) snprintf(error->message, sizeof error->message, "out of memory");
+    jit_unload(m);
+    return NULL;
+}
+
+void jit_unload(JitModule *m) {
+    if (!m) return;
+    if (m->jit) LLVMConsumeError(LLVMOrcDisposeLLJIT(m->jit));
+    free(m);
+}
+
+void jit_run(const JitModule *m, const void *weights, void *arena, const void *const *inputs, void *const *outputs) {
+    m->run(weights, arena, inputs, outputs);
+}
+
+void jit_run_scattered(const JitModule *m, const void *const *constants, void *arena, const void *const *inputs,
+                       void *const *outputs) {
+    m->run_scattered(constants, arena, inputs, outputs);
+}

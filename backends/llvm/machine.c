@@ -1,0 +1,148 @@
+/* machine.c - LLVM's optimizer and code generator: modules to object files, side by side. */
+#include "machine.h"
+
+#include <llvm-c/Error.h>
+#include <llvm-c/TargetMachine.h>
+#include <llvm-c/Transforms/PassBuilder.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Registers the processors that we know; LLVM keeps them for the whole process. */
+static void register_targets(void) {
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+    LLVMInitializeAArch64TargetInfo();
+    LLVMInitializeAArch64Target();
+    LLVMInitializeAArch64TargetMC();
+    LLVMInitializeAArch64AsmPrinter();
+}
+
+void machine_register(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, register_targets);
+}
+
+static const char *take_message(Arena *a, char *message) {
+    const char *copy = arena_copy(a, message, strlen(message));
+    LLVMDisposeMessage(message);
+    return copy;
+}
+
+Machine machine_host(Arena *a) {
+    machine_register();
+    Machine m;
+    m.triple = take_message(a, LLVMGetDefaultTargetTriple());
+    m.cpu = take_message(a, LLVMGetHostCPUName());
+    m.features = take_message(a, LLVMGetHostCPUFeatures());
+    return m;
+}
+
+/* The work, shared by the threads. */
+typedef struct Work {
+    const Machine *machine;
+    const LlvmUnits *units;
+    LLVMMemoryBufferRef *objects;
+    RunError *error;
+    pthread_mutex_t lock;
+    int next;                /* under the lock, as is the error */
+    bool failed;
+} Work;
+
+static void work_fail(Work *w, const char *what, const char *why) {
+    pthread_mutex_lock(&w->lock);
+    if (!w->failed) snprintf(w->error->message, sizeof w->error->message, "LLVM: %s: %s", what, why);
+    w->failed = true;
+    pthread_mutex_unlock(&w->lock);
+}
+
+static int work_next(Work *w) {
+    pthread_mutex_lock(&w->lock);
+    int i = w->failed ? w->units->n : w->next++;
+    pthread_mutex_unlock(&w->lock);
+    return i < w->units->n ? i : -1;
+}
+
+static LLVMTargetMachineRef machine_new(Work *w) {
+    const Machine *m = w->machine;
+    LLVMTargetRef target;
+    char *why = NULL;
+    if (LLVMGetTargetFromTriple(m->triple, &target, &why)) {
+        work_fail(w, m->triple, why);
+        LLVMDisposeMessage(why);
+        return NULL;
+    }
+    return LLVMCreateTargetMachine(target, m->triple, m->cpu, m->features, LLVMCodeGenLevelDefault, LLVMRelocPIC,
+                                   LLVMCodeModelDefault);
+}
+
+static const char *pipeline(void) {
+    const char *e = getenv("SONOC_PASSES");
+    return e ? e : "default<O2>";
+}
+
+static bool optimize(Work *w, LLVMTargetMachineRef tm, LLVMModuleRef module) {
+    LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
+    LLVMErrorRef problem = LLVMRunPasses(module, pipeline(), tm, options);
+    LLVMDisposePassBuilderOptions(options);
+    if (!problem) return true;
+    char *why = LLVMGetErrorMessage(problem);
+    work_fail(w, "the optimizer", why);
+    LLVMDisposeErrorMessage(why);
+    return false;
+}
+
+static void compile_unit(Work *w, LLVMTargetMachineRef tm, int number) {
+    LLVMModuleRef module = w->units->at[number].module;
+    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(tm);
+    char *why = NULL;
+    LLVMSetModuleDataLayout(module, layout);
+    LLVMDisposeTargetData(layout);
+    LLVMSetTarget(module, w->machine->triple);
+    if (!optimize(w, tm, module)) return;
+    if (!LLVMTargetMachineEmitToMemoryBuffer(tm, module, LLVMObjectFile, &why, &w->objects[number])) return;
+    work_fail(w, "the code generator", why);
+    LLVMDisposeMessage(why);
+}
+
+static void *work_on(void *context) {
+    Work *w = context;
+    LLVMTargetMachineRef tm = machine_new(w);
+    if (!tm) return NULL;
+    for (int i = work_next(w); i >= 0; i = work_next(w)) compile_unit(w, tm, i);
+    LLVMDisposeTargetMachine(tm);
+    return NULL;
+}
+
+static int thread_count(int asked, int units) {
+    enum { MOST = 64 };
+    long processors = asked > 0 ? asked : sysconf(_SC_NPROCESSORS_ONLN);
+    int n = processors < 1 ? 1 : processors > MOST ? MOST : (int)processors;
+    return n < units ? n : units;
+}
+
+/* This thread works too, so that it goes on where no other can be had. */
+static void work_all(Work *w, int n) {
+    pthread_t threads[64];
+    int started = 0;
+    while (started < n - 1 && !pthread_create(&threads[started], NULL, work_on, w)) started++;
+    work_on(w);
+    for (int i = 0; i < started; i++) pthread_join(threads[i], NULL);
+}
+
+bool machine_compile(const Machine *machine, const LlvmUnits *units, int threads, LLVMMemoryBufferRef *objects,
+                     RunError *error) {
+    Work w = {.machine = machine, .units = units, .objects = objects, .error = error};
+    machine_register();
+    for (int i = 0; i < units->n; i++) objects[i] = NULL;
+    pthread_mutex_init(&w.lock, NULL);
+    work_all(&w, thread_count(threads, units->n));
+    pthread_mutex_destroy(&w.lock);
+    if (!w.failed) return true;
+    for (int i = 0; i < units->n; i++)
+        if (objects[i]) LLVMDisposeMemoryBuffer(objects[i]);
+    return false;
+}

@@ -1,0 +1,20 @@
+/* weights.h - the image of a program's constants: one after the other, each aligned to 64 bytes, little-endian.
+ *
+ * Every form of output that has the constants in one piece (a file, an object, a literal, a cache) has this one. */
+#ifndef SONOC_WEIGHTS_H
+#define SONOC_WEIGHTS_H
+
+#include "loop.h"
+
+enum { WEIGHTS_ALIGN = 64 };
+
+typedef struct WeightsImage {
+    int64_t *offsets;        /* by buffer id: where a constant that some kernel or output reads begins; else -1 */
+    int64_t bytes;           /* of the image; a multiple of WEIGHTS_ALIGN */
+} WeightsImage;
+
+/* In the program's own arena. */
+WeightsImage weights_place(const Program *p);
+void weights_fill(const Program *p, const WeightsImage *image, char *to);
+
+#endif
