@@ -354,6 +354,7 @@ static Emit *emit_new(const Program *p, const EmitOptions *options) {
     e->array_names = NEW_ARRAY(a, const char *, n);
     e->places = NEW_ARRAY(a, const char *, n);
     e->written = NEW_ARRAY(a, bool, n);
+    e->overlaps = NEW_ARRAY(a, bool, n);
     e->used = NEW_ARRAY(a, bool, n);
     e->of_worker = NEW_ARRAY(a, bool, n);
     e->kernel_names = NEW_ARRAY(a, const char *, p->kernels.n + 1);

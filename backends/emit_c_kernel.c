@@ -1,8 +1,8 @@
 /* emit_c_kernel.c - a kernel as a C function: statements, and which pointers it takes.
  *
- * A function gets a restrict pointer for each buffer that it touches, in the order in which it
- * does.  Lanes loops become vector statements where their extent is a power of two, else plain
- * loops. */
+ * A function gets a pointer for each buffer that it touches, in the order in which it does;
+ * restrict, unless one overwrites another.  Lanes loops become vector statements where their extent
+ * is a power of two, else plain loops. */
 #include "emit_c_text.h"
 
 #include <string.h>
@@ -331,8 +331,9 @@ static void print_params(Emit *e, const KernelParams *params) {
         const char *name = names_take(&e->names, p->buffer->name);
         e->buffer_names[p->buffer->id] = name;
         e->written[p->buffer->id] = p->written;
-        emit(e, "%s%s%s *restrict %s", comma, p->written ? "" : "const ", c_type(p->buffer->type),
-             name);
+        e->overlaps[p->buffer->id] = kernel_param_is_shared(params, p->buffer);
+        emit(e, "%s%s%s *%s%s", comma, p->written ? "" : "const ", c_type(p->buffer->type),
+             e->overlaps[p->buffer->id] ? "" : "restrict ", name);
         comma = ", ";
     }
     if (!*comma) emit(e, "void");

@@ -9,7 +9,7 @@
 
 typedef struct Captured {
     const char *type, *name; /* "const float *", "x" */
-    bool pointer;
+    const char *space;       /* between them in a parameter */
 } Captured;
 
 struct Outline {
@@ -74,8 +74,8 @@ void outline_declare_buffer(Emit *e, const Buffer *b) {
     if (e->outline) e->outline->inside_buffers[b->id] = true;
 }
 
-static void capture(Emit *e, const char *type, const char *name, bool pointer) {
-    vec_push(e->arena, &e->outline->captured, ((Captured){type, name, pointer}));
+static void capture(Emit *e, const char *type, const char *name, const char *space) {
+    vec_push(e->arena, &e->outline->captured, ((Captured){type, name, space}));
 }
 
 const char *var_use(Emit *e, const Var *v) {
@@ -84,7 +84,7 @@ const char *var_use(Emit *e, const Var *v) {
     bool is_lane = !v->let && v->loop == LOOP_LANES;
     if (o && name && !is_lane && !o->inside_vars[v->id] && !o->seen_vars[v->id]) {
         o->seen_vars[v->id] = true;
-        capture(e, scalar_type_of(e, v), name, false);
+        capture(e, scalar_type_of(e, v), name, " ");
     }
     return name;
 }
@@ -100,7 +100,7 @@ const char *buffer_use(Emit *e, const Buffer *b) {
     const char *name = e->buffer_names[b->id];
     if (o && !o->inside_buffers[b->id] && !o->seen_buffers[b->id]) {
         o->seen_buffers[b->id] = true;
-        capture(e, pointer_type(e, b), name, true);
+        capture(e, pointer_type(e, b), name, e->overlaps[b->id] ? "" : "restrict ");
     }
     return name;
 }
@@ -123,7 +123,7 @@ static void print_part_head(Emit *e, const struct Outline *o, const PartNames *n
     emit(e, "KERNEL void %s(", name->part);
     for (int i = 0; i < o->captured.n; i++) {
         const Captured *c = &o->captured.at[i];
-        emit(e, "%s%s%s, ", c->type, c->pointer ? "restrict " : " ", c->name);
+        emit(e, "%s%s%s, ", c->type, c->space, c->name);
     }
     for (int i = 0; i < o->scratch.n; i++)
         emit(e, "%s *restrict %s, ", c_type(o->scratch.at[i]->type),
@@ -137,7 +137,7 @@ static void print_struct(Emit *e, const struct Outline *o, const PartNames *name
     if (o->scratch.n) emit(e, "    unsigned char *arena;\n");
     for (int i = 0; i < o->captured.n; i++) {
         const Captured *c = &o->captured.at[i];
-        emit(e, "    %s%s%s;\n", c->type, c->pointer ? "" : " ", c->name);
+        emit(e, "    %s%s%s;\n", c->type, *c->space == ' ' ? " " : "", c->name);
     }
     if (!o->scratch.n && !o->captured.n) emit(e, "    int nothing;\n");
     emit(e, "};\n");

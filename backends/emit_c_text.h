@@ -67,6 +67,7 @@ typedef struct Emit {
     NameScope names;           /* kernels and constants, then those of one kernel */
     const char **buffer_names; /* by buffer id, in the kernel or (arrays) the file */
     bool *written;             /* by buffer id, in the kernel */
+    bool *overlaps;            /* by buffer id, in the kernel: it lies where another one does */
     bool *used;                /* by buffer id: some kernel or port has it */
     WeightsImage image;
     WeightsForm form;

@@ -104,6 +104,8 @@ struct Buffer {
     int64_t worker_offset;   /* BUF_SCRATCH of a PARALLEL loop: byte offset in the scratch memory of any other thread */
     int lanes;               /* BUF_LOCAL: > 0: only accessed as whole aligned vectors of so many lanes */
     int first_kernel, last_kernel;   /* BUF_ARENA, BUF_SCRATCH: live range, kernel numbers; by program_plan */
+    const Buffer *overwrites;        /* BUF_ARENA: it lies where this one does, which is last read by the kernel that
+                                        makes it; kept by program_plan */
 };
 
 /* A place in the arena, by the memory plan. */
@@ -234,8 +236,9 @@ void kernel_place(Builder *b);
 const char *kernel_check(const Program *p, const Kernel *k, int *unproven);
 
 /* What kernel_check proved of an access: buffer[index] with index in lo..hi.  Where the index is a sum
- * base + coefficient * (0..extent-1) + ... over the loops around it, that is told, too. */
-typedef struct AccessTerm { int64_t coefficient, extent; } AccessTerm;
+ * base + coefficient * (0..extent-1) + ... over the loops around it, that is told, too.  What a statement reads and
+ * writes has its number in the kernel, as they stand there; a loop has the number of its variable. */
+typedef struct AccessTerm { int64_t coefficient, extent; int loop; } AccessTerm;
 enum { ACCESS_TERMS = 12 };
 typedef struct Access {
     const Buffer *buffer;
@@ -243,10 +246,17 @@ typedef struct Access {
     int64_t lo, hi, base;
     int n_terms;
     AccessTerm terms[ACCESS_TERMS];
+    int statement;
+    const Stmt *const *loops;        /* around the statement, from the outermost; for the time of the visit */
+    int n_loops;
 } Access;
 /* As kernel_check; tells every access on the way (an expression that stands for several, once). */
 const char *kernel_check_accesses(const Program *p, const Kernel *k, void (*visit)(const Access *a, void *context),
                                   void *context);
+
+/* May `born`, which the kernel writes, lie where `dying` does, which it only reads?  Proven by their accesses: no
+ * element is read after one in its place was written. */
+bool kernel_may_overwrite(const Program *p, const Kernel *k, const Buffer *dying, const Buffer *born);
 
 /* Text form: the grammar heads loop_text.c.  program_parse(program_print(p)) prints the same. */
 void program_print(const Program *p, Text *out);

@@ -32,7 +32,8 @@ typedef struct Checker {
     Map seen;                /* expressions already walked with the same facts */
     void (*visit)(const Access *a, void *context);   /* NULL: nobody wants to know */
     void *visitor;
-    VEC(const Stmt *) loops;      /* around what is walked; kept for the visitor */
+    VEC(const Stmt *) loops;      /* around what is walked; kept for the visitor, as is the statement's number */
+    int statement;
     uint32_t context, contexts;   /* the number of the facts that hold now, and how many were given out */
 } Checker;
 
@@ -131,6 +132,7 @@ static void add_terms(Checker *c, const Expr *index, Access *access) {
             !expr_affine_in(c->b, index, loop->var, &term.coefficient, &rest))
             return;
         index = rest;
+        term.loop = loop->var->id;
         if (term.coefficient) access->terms[access->n_terms++] = term;
     }
     access->affine = expr_is_const_int(index, &access->base);
@@ -138,7 +140,8 @@ static void add_terms(Checker *c, const Expr *index, Access *access) {
 
 static void tell_access(Checker *c, const Buffer *buffer, const Expr *index, bool is_write) {
     Range r = range_both((Range){index->lo, index->hi}, sum_range_where(index, c->facts.at, c->facts.n));
-    Access access = {.buffer = buffer, .is_write = is_write, .lo = r.lo, .hi = r.hi};
+    Access access = {.buffer = buffer, .is_write = is_write, .lo = r.lo, .hi = r.hi, .statement = c->statement,
+                     .loops = c->loops.at, .n_loops = c->loops.n};
     access.proven = load_is_proven(buffer, index) || (r.lo >= 0 && r.hi < buffer->count);
     add_terms(c, index, &access);
     c->visit(&access, c->visitor);
@@ -301,6 +304,7 @@ static void check_stmt(Checker *c, const Stmt *s) {
 static void check_block(Checker *c, const Stmt *first) {
     for (const Stmt *s = first; s && !c->wrong; s = s->next) {
         c->context = ++c->contexts;
+        c->statement++;
         check_stmt(c, s);
     }
     for (const Stmt *s = first; s; s = s->next) {

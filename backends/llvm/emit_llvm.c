@@ -36,11 +36,13 @@ static void add_attribute(LLVMContextRef c, Value function, unsigned place, cons
 
 static bool lies_in_arena(const Buffer *b) { return b->kind == BUF_ARENA || b->kind == BUF_SCRATCH; }
 
-/* Buffers never overlap. */
-static void add_param_attributes(LLVMContextRef c, Value function, unsigned place, const KernelParam *p) {
+/* Buffers do not overlap, unless one overwrites another. */
+static void add_param_attributes(LLVMContextRef c, Value function, const KernelParams *params, int i) {
+    const KernelParam *p = &params->list.at[i];
     const Buffer *b = p->buffer;
+    unsigned place = (unsigned)i + 1;
     uint64_t bytes = (uint64_t)b->count * (uint64_t)dtypes[b->type].bytes;
-    add_attribute(c, function, place, "noalias", 0);
+    if (!kernel_param_is_shared(params, b)) add_attribute(c, function, place, "noalias", 0);
     add_attribute(c, function, place, "nocapture", 0);
     if (!p->written) add_attribute(c, function, place, "readonly", 0);
     if (lies_in_arena(b)) add_attribute(c, function, place, "align", 64);
@@ -70,7 +72,7 @@ static Value kernel_declared(const Frame *f, const LlvmUnit *u, int number) {
     add_attribute(c, function, (unsigned)LLVMAttributeFunctionIndex, "nounwind", 0);
     add_attribute(c, function, (unsigned)LLVMAttributeFunctionIndex, "noinline", 0);
     for (int i = 0; i < params->list.n; i++)
-        add_param_attributes(c, function, (unsigned)i + 1, &params->list.at[i]);
+        add_param_attributes(c, function, params, i);
     return function;
 }
 
