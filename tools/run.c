@@ -1,6 +1,7 @@
 /* run.c - sonoc run: inputs in, outputs out; without --outputs, a summary of each. */
 #include "command.h"
 
+#include "backend.h"
 #include "json.h"
 #include "ports.h"
 #include <inttypes.h>
@@ -82,10 +83,11 @@ static double now(void) {
 
 int command_run(Session *s) {
     const Options *o = s->options;
+    const char *fastest = backend_find("jit") ? "jit" : "interp";
     Program *p = pipeline_program(s, o->plain);
     const Tensor **inputs = p ? ports_inputs(s, p) : NULL;
     double start = now();
-    const Tensor **outputs = inputs ? ports_run(s, p, o->backend, inputs) : NULL;
+    const Tensor **outputs = inputs ? ports_run(s, p, o->backend ? o->backend : fastest, inputs) : NULL;
     double seconds = now() - start;
     if (!outputs || (o->outputs && !write_outputs(s, p, outputs))) return diag_status(&s->unit);
     session_stage(s, NULL);

@@ -7,6 +7,8 @@
 #include "reference.h"
 #include <inttypes.h>
 
+static const char *backend_of(const Options *o) { return o->backend ? o->backend : "interp"; }
+
 static Bound bound_of(const Options *o) {
     bool is_expected = o->expect.n > 0 || o->reference;
     return (Bound){
@@ -49,7 +51,7 @@ static bool compare_all(Session *s, const Program *p, const Tensor *const *got, 
     if (s->options->json) {
         json_begin(&j, NULL, '{');
         json_int(&j, "version", 1);
-        json_text(&j, "backend", s->options->backend);
+        json_text(&j, "backend", backend_of(s->options));
         json_begin(&j, "outputs", '[');
     }
     for (int i = 0; i < p->outputs.n; i++) {
@@ -73,7 +75,7 @@ int command_verify(Session *s) {
     if (o->reference && !reference) return diag_status(&s->unit);
     Program *p = pipeline_program(s, o->plain);
     const Tensor **inputs = p ? ports_inputs(s, p) : NULL;
-    const Tensor **got = inputs ? ports_run(s, p, o->backend, inputs) : NULL;
+    const Tensor **got = inputs ? ports_run(s, p, backend_of(o), inputs) : NULL;
     const Tensor **want = NULL;
     if (got && reference)
         want = reference_run(s, reference, p, inputs);

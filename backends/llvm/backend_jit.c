@@ -23,9 +23,13 @@ static bool run(const Program *p, const JitModule *m, const void *const *inputs,
 
 bool backend_jit_run(const Program *p, const char *options, const void *const *inputs, void *const *outputs,
                      RunError *error) {
-    JitOptions jit = {0};
+    JitOptions jit;
     Text code = {.arena = p->unit->arena};
     (void)options;
+    if (!jit_options_from(getenv("SONOC_JIT"), &jit)) {
+        snprintf(error->message, sizeof error->message, "SONOC_JIT is none of perf, gdb, threads=N, with commas");
+        return false;
+    }
     if (!jit_compile(p, &jit, &code, error)) return false;
     JitModule *m = jit_load(code.at, code.n, &jit, error);
     if (!m) return false;
