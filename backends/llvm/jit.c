@@ -65,7 +65,7 @@ static void add_object(Text *code, LLVMMemoryBufferRef object) {
 static bool compile(Arena *a, const LlvmUnits *units, const JitOptions *options, Text *code, RunError *error) {
     Machine host = machine_host(a);
     LLVMMemoryBufferRef *objects = NEW_ARRAY(a, LLVMMemoryBufferRef, units->n);
-    if (!machine_compile(&host, units, options->threads, objects, error)) return false;
+    if (!machine_compile(&host, units, CODE_OBJECT, options->threads, objects, error)) return false;
     add_number(code, (uint64_t)units->n);
     for (int i = 0; i < units->n; i++) {
         add_object(code, objects[i]);

@@ -2,6 +2,7 @@
 #include "machine.h"
 
 #include <llvm-c/Error.h>
+#include <llvm-c/Target.h>
 #include <llvm-c/TargetMachine.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 #include <pthread.h>
@@ -46,7 +47,8 @@ Machine machine_host(Arena *a) {
 typedef struct Work {
     const Machine *machine;
     const LlvmUnits *units;
-    LLVMMemoryBufferRef *objects;
+    CodeForm form;
+    LLVMMemoryBufferRef *code;
     RunError *error;
     pthread_mutex_t lock;
     int next;                /* under the lock, as is the error */
@@ -103,7 +105,14 @@ static void compile_unit(Work *w, LLVMTargetMachineRef tm, int number) {
     LLVMDisposeTargetData(layout);
     LLVMSetTarget(module, w->machine->triple);
     if (!optimize(w, tm, module)) return;
-    if (!LLVMTargetMachineEmitToMemoryBuffer(tm, module, LLVMObjectFile, &why, &w->objects[number])) return;
+    if (w->form == CODE_IR) {
+        char *text = LLVMPrintModuleToString(module);
+        w->code[number] = LLVMCreateMemoryBufferWithMemoryRangeCopy(text, strlen(text), "code");
+        LLVMDisposeMessage(text);
+        return;
+    }
+    LLVMCodeGenFileType type = w->form == CODE_OBJECT ? LLVMObjectFile : LLVMAssemblyFile;
+    if (!LLVMTargetMachineEmitToMemoryBuffer(tm, module, type, &why, &w->code[number])) return;
     work_fail(w, "the code generator", why);
     LLVMDisposeMessage(why);
 }
@@ -132,16 +141,16 @@ static void work_all(Work *w, int n) {
     for (int i = 0; i < started; i++) pthread_join(threads[i], NULL);
 }
 
-bool machine_compile(const Machine *machine, const LlvmUnits *units, int threads, LLVMMemoryBufferRef *objects,
-                     RunError *error) {
-    Work w = {.machine = machine, .units = units, .objects = objects, .error = error};
+bool machine_compile(const Machine *machine, const LlvmUnits *units, CodeForm form, int threads,
+                     LLVMMemoryBufferRef *code, RunError *error) {
+    Work w = {.machine = machine, .units = units, .form = form, .code = code, .error = error};
     machine_register();
-    for (int i = 0; i < units->n; i++) objects[i] = NULL;
+    for (int i = 0; i < units->n; i++) code[i] = NULL;
     pthread_mutex_init(&w.lock, NULL);
     work_all(&w, thread_count(threads, units->n));
     pthread_mutex_destroy(&w.lock);
     if (!w.failed) return true;
     for (int i = 0; i < units->n; i++)
-        if (objects[i]) LLVMDisposeMemoryBuffer(objects[i]);
+        if (code[i]) LLVMDisposeMemoryBuffer(code[i]);
     return false;
 }
