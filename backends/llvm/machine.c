@@ -97,6 +97,15 @@ static bool optimize(Work *w, LLVMTargetMachineRef tm, LLVMModuleRef module) {
     return false;
 }
 
+/* Functions tell what they are made for, for who compiles the IR elsewhere. */
+static void mark_functions(const Machine *m, LLVMModuleRef module) {
+    for (LLVMValueRef f = LLVMGetFirstFunction(module); f; f = LLVMGetNextFunction(f)) {
+        if (LLVMIsDeclaration(f)) continue;
+        LLVMAddTargetDependentFunctionAttr(f, "target-cpu", m->cpu);
+        if (*m->features) LLVMAddTargetDependentFunctionAttr(f, "target-features", m->features);
+    }
+}
+
 static void compile_unit(Work *w, LLVMTargetMachineRef tm, int number) {
     LLVMModuleRef module = w->units->at[number].module;
     LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(tm);
@@ -104,6 +113,7 @@ static void compile_unit(Work *w, LLVMTargetMachineRef tm, int number) {
     LLVMSetModuleDataLayout(module, layout);
     LLVMDisposeTargetData(layout);
     LLVMSetTarget(module, w->machine->triple);
+    mark_functions(w->machine, module);
     if (!optimize(w, tm, module)) return;
     if (w->form == CODE_IR) {
         char *text = LLVMPrintModuleToString(module);
