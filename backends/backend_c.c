@@ -93,42 +93,25 @@ static bool find_function(void *library, const char *name, void *function, RunEr
     return symbol;
 }
 
-static bool call(void *library, const Program *p, const Text *weights, const void *const *inputs,
-                 void *const *outputs, RunError *error) {
-    struct {
-        unsigned char *arena;
-        const unsigned char *weights;
-    } m;
+/* A program that is built and loaded. */
+typedef struct Loaded {
+    void *library;
     InitFn *init;
     RunFn *run;
-    if (!find_function(library, "model_init", &init, error) ||
-        !find_function(library, "model_run_ports", &run, error))
-        return false;
-    size_t bytes = ((size_t)p->arena_bytes + 63) / 64 * 64;
-    void *arena = aligned_alloc(64, bytes ? bytes : 64);
-    int status = arena ? init(&m, arena, weights->at, weights->n) : -1;
-    if (!status) status = run(&m, inputs, outputs);
-    if (status)
-        snprintf(error->message, sizeof error->message,
-                 arena ? "the program answers %d" : "out of memory", status);
-    free(arena);
-    return !status;
+    const char *weights;
+    size_t weights_bytes;
+} Loaded;
+
+static bool library_open(const Folder *f, Loaded *l, RunError *error) {
+    l->library = dlopen(f->library, RTLD_NOW | RTLD_LOCAL);
+    if (l->library)
+        return find_function(l->library, "model_init", &l->init, error) &&
+               find_function(l->library, "model_run_ports", &l->run, error);
+    snprintf(error->message, sizeof error->message, "cannot load the library: %s", dlerror());
+    return false;
 }
 
-static bool load_and_call(const Folder *f, const Program *p, const Text *weights,
-                          const void *const *inputs, void *const *outputs, RunError *error) {
-    void *library = dlopen(f->library, RTLD_NOW | RTLD_LOCAL);
-    if (!library) {
-        snprintf(error->message, sizeof error->message, "cannot load the library: %s", dlerror());
-        return false;
-    }
-    bool ok = call(library, p, weights, inputs, outputs, error);
-    dlclose(library);
-    return ok;
-}
-
-bool backend_c_run(const Program *p, const char *options, const void *const *inputs,
-                   void *const *outputs, RunError *error) {
+void *backend_c_open(const Program *p, const char *options, RunError *error) {
     const EmitOptions emit = {.prefix = "model",
                               .header_name = "model.h",
                               .weights_name = "model.weights",
@@ -136,11 +119,34 @@ bool backend_c_run(const Program *p, const char *options, const void *const *inp
                               .caller_arena = true};
     EmitResult result;
     Folder f;
+    Loaded *l = NEW(p->unit->arena, Loaded);
     emit_c(p, &emit, &result);
-    if (!folder_make(&f, error)) return false;
+    *l = (Loaded){.weights = result.weights.at, .weights_bytes = result.weights.n};
+    if (!folder_make(&f, error)) return NULL;
     bool ok = write_text(f.source, &result.source, error) &&
               write_text(f.header, &result.header, error) && compile(&f, options, error) &&
-              load_and_call(&f, p, &result.weights, inputs, outputs, error);
+              library_open(&f, l, error);
     folder_remove(&f);
-    return ok;
+    if (!ok) backend_c_close(l);
+    return ok ? l : NULL;
+}
+
+void backend_c_close(void *opened) {
+    Loaded *l = opened;
+    if (l->library) dlclose(l->library);
+    l->library = NULL;
+}
+
+bool backend_c_run(const void *opened, void *arena, const void *const *inputs, void *const *outputs,
+                   RunError *error) {
+    const Loaded *l = opened;
+    struct {
+        unsigned char *arena;
+        const unsigned char *weights;
+    } m;
+    int status = l->init(&m, arena, l->weights, l->weights_bytes);
+    if (!status) status = l->run(&m, inputs, outputs);
+    if (status)
+        snprintf(error->message, sizeof error->message, "the program answers %d", status);
+    return !status;
 }

@@ -1,14 +1,15 @@
-/* backends.h - the run functions that backends.def names. */
+/* backends.h - the functions of the backends that backends.def names. */
 #ifndef SONOC_BACKENDS_H
 #define SONOC_BACKENDS_H
 
 #include "backend.h"
 
-bool backend_interp_run(const Program *p, const char *options, const void *const *inputs,
-                        void *const *outputs, RunError *error);
-bool backend_c_run(const Program *p, const char *options, const void *const *inputs,
-                   void *const *outputs, RunError *error);
-bool backend_jit_run(const Program *p, const char *options, const void *const *inputs,
-                     void *const *outputs, RunError *error);
+#define BACKEND(name, summary)                                                                     \
+    void *backend_##name##_open(const Program *p, const char *options, RunError *error);           \
+    bool backend_##name##_run(const void *opened, void *arena, const void *const *inputs,          \
+                              void *const *outputs, RunError *error);                              \
+    void backend_##name##_close(void *opened);
+#include "backends.def"
+#undef BACKEND
 
 #endif

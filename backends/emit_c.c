@@ -29,7 +29,7 @@ static void name_ports(Emit *e) {
 
 const char *buffer_place(Emit *e, const Buffer *b) {
     const char *type = c_type(b->type);
-    if (b->kind == BUF_ARENA)
+    if (b->kind == BUF_ARENA || b->kind == BUF_SCRATCH)
         return arena_format(e->arena, "(%s *)(arena + %lld)", type, (long long)b->offset);
     if (b->kind == BUF_CONST && e->form == WEIGHTS_ARRAYS) return e->array_names[b->id];
     if (b->kind == BUF_CONST)
@@ -261,7 +261,8 @@ static void print_run(Emit *e, Text *out) {
     text_add(out, "\n");
     print_signature(e, out, " {\n");
     print_null_checks(e, out);
-    if (uses_kind(e, BUF_ARENA)) text_add(out, "    unsigned char *arena = m->arena;\n");
+    if (uses_kind(e, BUF_ARENA) || uses_kind(e, BUF_SCRATCH))
+        text_add(out, "    unsigned char *arena = m->arena;\n");
     if (has_image(e)) text_add(out, "    const unsigned char *weights = m->weights;\n");
     Text kernels = e->out;
     e->out = *out;

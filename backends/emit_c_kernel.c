@@ -1,8 +1,8 @@
 /* emit_c_kernel.c - a kernel as a C function: statements, and which pointers it takes.
  *
- * A function gets a restrict pointer for each buffer that it touches, in the order in which it
- * does.  Lanes loops become vector statements where their extent is a power of two, else plain
- * loops. */
+ * A function gets a pointer for each buffer that it touches, in the order in which it does;
+ * restrict, unless one overwrites another.  Lanes loops become vector statements where their extent
+ * is a power of two, else plain loops. */
 #include "emit_c_text.h"
 
 #include <string.h>
@@ -163,6 +163,7 @@ static void print_let(Emit *e, const Stmt *s) {
 
 static void print_local(Emit *e, const Stmt *s) {
     Buffer *b = s->buffer;
+    if (b->kind == BUF_SCRATCH) return; /* the function takes it */
     const char *name = names_take(&e->names, b->name);
     long long count = b->count > 0 ? b->count : 1;
     e->buffer_names[b->id] = name;
@@ -314,8 +315,8 @@ static void print_params(Emit *e, const KernelParams *params) {
         const char *name = names_take(&e->names, p->buffer->name);
         e->buffer_names[p->buffer->id] = name;
         e->written[p->buffer->id] = p->written;
-        emit(e, "%s%s%s *restrict %s", i ? ", " : "", p->written ? "" : "const ",
-             c_type(p->buffer->type), name);
+        emit(e, "%s%s%s *%s%s", i ? ", " : "", p->written ? "" : "const ",
+             c_type(p->buffer->type), kernel_param_is_shared(params, p->buffer) ? "" : "restrict ", name);
     }
 }
 

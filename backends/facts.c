@@ -156,3 +156,11 @@ KernelParams kernel_params(Arena *a, const Kernel *k) {
     kernel_visit_buffers(k, add_param, &params);
     return params;
 }
+
+bool kernel_param_is_shared(const KernelParams *params, const Buffer *b) {
+    for (int i = 0; i < params->list.n; i++) {
+        const Buffer *other = params->list.at[i].buffer;
+        if (other == b->overwrites || other->overwrites == b) return true;
+    }
+    return false;
+}

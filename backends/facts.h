@@ -29,6 +29,8 @@ typedef struct KernelParams {
 } KernelParams;
 
 KernelParams kernel_params(Arena *a, const Kernel *k);
+/* Does the memory plan lay it where another one of the kernel lies? */
+bool kernel_param_is_shared(const KernelParams *params, const Buffer *b);
 
 void program_find_used(const Program *p, bool *used);          /* by buffer id: some kernel or output has it */
 /* Do kernels write output i where the caller wants it?  Else it is copied at the end. */

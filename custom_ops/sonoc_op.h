@@ -215,6 +215,7 @@ struct sonoc_pass {
     enum sonoc_promise promise;
     int level;                          /* the -O from which it runs */
     bool (*run)(const struct sonoc *s); /* false: it failed and said so */
+    bool for_files;                     /* only where the graph is written as ONNX */
 };
 
 struct sonoc_registry {

@@ -27,16 +27,29 @@ typedef struct FolderFile {
     Span bytes;
 } FolderFile;
 
-static const char *map_descriptor(int fd, const struct stat *st, Span *bytes) {
+typedef struct Mapping {
+    void *at;
+    size_t n;
+} Mapping;
+
+static void unmap(void *context) {
+    const Mapping *m = context;
+    if (m->at) munmap(m->at, m->n);
+}
+
+static const char *map_descriptor(Unit *u, int fd, const struct stat *st, Span *bytes) {
     if (S_ISDIR(st->st_mode)) return "is a directory";
     if (!S_ISREG(st->st_mode)) return "is not a regular file";
     if (st->st_size == 0) {
         *bytes = (Span){(const uint8_t *)"", 0};
         return NULL;
     }
+    Mapping *m = NEW(u->arena, Mapping);
+    unit_at_end(u, unmap, m); /* before there is something to lose */
     void *at = mmap(NULL, (size_t)st->st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (at == MAP_FAILED) return strerror(errno);
-    *bytes = (Span){at, (size_t)st->st_size};
+    *m = (Mapping){at, (size_t)st->st_size};
+    *bytes = (Span){at, m->n};
     return NULL;
 }
 
@@ -44,7 +57,7 @@ bool file_map(Unit *u, const char *path, Span *bytes) {
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     const char *why =
-        fd < 0 || fstat(fd, &st) != 0 ? strerror(errno) : map_descriptor(fd, &st, bytes);
+        fd < 0 || fstat(fd, &st) != 0 ? strerror(errno) : map_descriptor(u, fd, &st, bytes);
     if (fd >= 0) close(fd);
     if (!why) return true;
     return diag(u, NO_PLACE, D_FILE_BAD, arena_format(u->arena, "cannot be read: %s", why));
@@ -97,6 +110,19 @@ static int open_beneath(Unit *u, int folder, const char *location) {
     return open_walking(u, folder, location);
 }
 
+static void folder_close(void *context) {
+    const Folder *folder = context;
+    if (folder->fd >= 0) close(folder->fd);
+}
+
+Folder *folder_new(Unit *u, const ImportOptions *options) {
+    Folder *folder = NEW(u->arena, Folder);
+    *folder = (Folder){.unit = u, .fd = -1, .by_location.arena = u->arena};
+    if (options) folder->options = *options;
+    unit_at_end(u, folder_close, folder);
+    return folder;
+}
+
 static bool folder_open(Folder *folder) {
     if (folder->fd >= 0) return true;
     const char *path = folder->unit->file ? folder->unit->file : ".";
@@ -121,7 +147,7 @@ static FolderFile *folder_file(Folder *folder, int fd, const char **why) {
     }
     FolderFile *file = NEW(folder->unit->arena, FolderFile);
     *file = (FolderFile){.device = st.st_dev, .inode = st.st_ino};
-    *why = map_descriptor(fd, &st, &file->bytes);
+    *why = map_descriptor(folder->unit, fd, &st, &file->bytes);
     if (*why) return NULL;
     vec_push(folder->unit->arena, &folder->files, file);
     return file;
@@ -141,12 +167,9 @@ const Span *folder_map(Folder *folder, const char *location, const char **why) {
     close(fd);
     if (!file) return NULL;
     map_set(&folder->by_location, (uintptr_t)location, file);
+    const ImportOptions *o = &folder->options;
+    if (o->on_file) o->on_file(o->context, location, file->bytes.at, file->bytes.n);
     return &file->bytes;
-}
-
-void folder_close(Folder *folder) {
-    if (folder->fd >= 0) close(folder->fd);
-    folder->fd = -1;
 }
 
 static bool begins(Span bytes, const char *magic, size_t n) {

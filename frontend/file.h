@@ -4,21 +4,23 @@
 
 #include "scan.h"
 
-/* Maps a regular file for reading; the mapping stays until the process ends.  False: reported. */
+/* Maps a regular file for reading; the mapping stays until the unit ends.  False: reported. */
 bool file_map(Unit *u, const char *path, Span *bytes);
 
 /* The folder of the model and the files of it that are mapped already. */
 typedef struct Folder {
     Unit *unit;
+    ImportOptions options;
     int fd;          /* -1: not opened yet */
     Map by_location; /* interned location -> FolderFile */
     VEC(struct FolderFile *) files;
 } Folder;
 
+/* Closed when the unit ends. */
+Folder *folder_new(Unit *u, const ImportOptions *options);
 /* Maps a file below the model's folder, each file once.  Returns NULL and fills *why if that is not
  * allowed or fails. */
 const Span *folder_map(Folder *folder, const char *location, const char **why);
-void folder_close(Folder *folder);
 
 /* What a file that is no ONNX model seems to be, or NULL. */
 const char *file_guess(Span bytes);

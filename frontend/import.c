@@ -29,7 +29,7 @@ static void fill_limits(ImportLimits *limits, size_t file_bytes) {
 
 static void reader_begin(Reader *r, Unit *u, const ImportOptions *options, size_t file_bytes) {
     *r = (Reader){.unit = u,
-                  .folder = {.unit = u, .fd = -1, .by_location.arena = u->arena},
+                  .folder = folder_new(u, options),
                   .tensors.arena = u->arena,
                   .functions.arena = u->arena,
                   .unknown_by_key.arena = u->arena,
@@ -113,7 +113,6 @@ static Graph *import_bytes(Unit *u, Span file, const ImportOptions *options) {
     reader_begin(&r, u, options, file.n);
     ProtobufCMessage *message = read_message(&r, &onnx__model_proto__descriptor, file);
     Graph *g = message ? read_model(&r, (const Onnx__ModelProto *)message) : NULL;
-    folder_close(&r.folder);
     return g;
 }
 
@@ -138,6 +137,5 @@ const Tensor *import_tensor_file(Unit *u, const char *path, const char **name) {
         t = read_tensor(&r, NO_PLACE, proto);
         if (name) *name = name_intern(u->names, proto->name ? proto->name : "");
     }
-    folder_close(&r.folder);
     return t;
 }

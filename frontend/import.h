@@ -23,6 +23,9 @@ typedef struct ImportOptions {
     const DimPin *pins;
     int n_pins;
     ImportLimits limits;
+    /* Told each file of external data once, with its path from the model's folder; NULL: nobody asks. */
+    void (*on_file)(void *context, const char *location, const void *bytes, size_t n);
+    void *context;
 } ImportOptions;
 
 /* The model at `path`, mapped (the mapping lives as long as the unit) and turned into a graph of

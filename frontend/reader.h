@@ -57,7 +57,7 @@ typedef struct Reader {
     Unit *unit;
     ImportOptions options; /* with all limits filled in */
     Shadow shadow;
-    Folder folder;
+    Folder *folder;
     Map tensors;                        /* TensorProto -> Tensor, each decoded once */
     int64_t tensor_bytes;               /* of all tensors so far */
     int64_t copied_bytes, copied_limit; /* of those that could not stay in the file */

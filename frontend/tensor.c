@@ -250,7 +250,7 @@ static bool read_external(const Source *s) {
     if (!read_external_keys(s, &e)) return false;
     if (s->tensor->dtype == DT_STRING) return fail(s, "strings cannot be in external data");
     const char *why = NULL;
-    const Span *file = folder_map(&r->folder, name_intern(r->unit->names, e.location), &why);
+    const Span *file = folder_map(r->folder, name_intern(r->unit->names, e.location), &why);
     if (!file) return fail_external(s, e.location, why);
     int64_t wanted = payload_bytes(s->tensor);
     if (e.length >= 0 && e.length != wanted)

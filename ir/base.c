@@ -20,6 +20,7 @@ typedef struct Block {
 } Block;
 
 struct Arena {
+    const Allocator *allocator; /* NULL: calloc and free */
     Block *newest;
     size_t limit;
     size_t next_size;
@@ -47,10 +48,24 @@ static char *block_base(const Block *block) {
     return end + (ALIGN_LARGE - (uintptr_t)end % ALIGN_LARGE) % ALIGN_LARGE;
 }
 
-static Block *block_new(Block *older, size_t size) {
-    size_t extra = sizeof(Block) + ALIGN_LARGE;
-    if (size > SIZE_MAX - extra) return NULL;
-    Block *block = calloc(1, size + extra);
+void *memory_new(const Allocator *allocator, size_t size) {
+    if (!allocator) return calloc(1, size);
+    void *at = allocator->allocate(allocator->context, size);
+    return at ? memset(at, 0, size) : NULL;
+}
+
+void memory_free(const Allocator *allocator, void *at, size_t size) {
+    if (allocator)
+        allocator->release(allocator->context, at, size);
+    else
+        free(at);
+}
+
+enum { BLOCK_EXTRA = sizeof(Block) + ALIGN_LARGE };
+
+static Block *block_new(const Allocator *allocator, Block *older, size_t size) {
+    if (size > SIZE_MAX - BLOCK_EXTRA) return NULL;
+    Block *block = memory_new(allocator, size + BLOCK_EXTRA);
     if (!block) return NULL;
     block->older = older;
     block->size = size;
@@ -58,12 +73,19 @@ static Block *block_new(Block *older, size_t size) {
     return block;
 }
 
-Arena *arena_new(size_t limit, Escape *e) {
-    Arena *a = calloc(1, sizeof *a);
+static Block *block_free(const Allocator *allocator, Block *block) {
+    Block *older = block->older;
+    memory_free(allocator, block, block->size + BLOCK_EXTRA);
+    return older;
+}
+
+Arena *arena_new(const Allocator *allocator, size_t limit, Escape *e) {
+    Arena *a = memory_new(allocator, sizeof *a);
     if (!a) return NULL;
-    a->newest = block_new(NULL, BLOCK_MIN);
+    a->allocator = allocator;
+    a->newest = block_new(allocator, NULL, BLOCK_MIN);
     if (!a->newest) {
-        free(a);
+        memory_free(allocator, a, sizeof *a);
         return NULL;
     }
     a->limit = limit;
@@ -74,11 +96,8 @@ Arena *arena_new(size_t limit, Escape *e) {
 
 void arena_free(Arena *a) {
     if (!a) return;
-    for (Block *block = a->newest, *older; block; block = older) {
-        older = block->older;
-        free(block);
-    }
-    free(a);
+    for (Block *block = a->newest; block;) block = block_free(a->allocator, block);
+    memory_free(a->allocator, a, sizeof *a);
 }
 
 static void arena_add_block(Arena *a, size_t size) {
@@ -88,7 +107,7 @@ static void arena_add_block(Arena *a, size_t size) {
     } else if (a->next_size < BLOCK_MAX) {
         a->next_size *= 2;
     }
-    Block *block = block_new(a->newest, block_size);
+    Block *block = block_new(a->allocator, a->newest, block_size);
     if (!block) escape(a->escape, STATUS_LIMIT, "out of memory: %zu more bytes wanted", size);
     a->newest = block;
 }
@@ -134,14 +153,12 @@ size_t arena_bytes(const Arena *a) { return a->newest->total + a->newest->used; 
 
 Escape *arena_escape(const Arena *a) { return a->escape; }
 
+const Allocator *arena_allocator(const Arena *a) { return a->allocator; }
+
 ArenaMark arena_mark(const Arena *a) { return (ArenaMark){a->newest, a->newest->used}; }
 
 void arena_release(Arena *a, ArenaMark m) {
-    while (a->newest != m.block) {
-        Block *block = a->newest;
-        a->newest = block->older;
-        free(block);
-    }
+    while (a->newest != m.block) a->newest = block_free(a->allocator, a->newest);
     memset(block_base(a->newest) + m.used, 0, a->newest->used - m.used);
     a->newest->used = m.used;
 }
@@ -288,22 +305,55 @@ void map_set(Map *m, uintptr_t key, void *value) {
     slot->value = value;
 }
 
+typedef struct AtEnd {
+    struct AtEnd *before;
+    void (*end)(void *context);
+    void *context;
+} AtEnd;
+
 bool unit_begin(Unit *u, const char *file, size_t limit) {
+    return unit_begin_with(u, file, limit, NULL);
+}
+
+bool unit_begin_with(Unit *u, const char *file, size_t limit, const Allocator *allocator) {
     u->diags = NULL;
     u->registry = NULL;
+    u->scratch = NULL;
+    u->at_end = NULL;
     u->file = file;
     u->names = NULL;
     u->escape.status = STATUS_OK;
     u->escape.message[0] = 0;
-    u->arena = arena_new(limit, &u->escape);
+    u->arena = arena_new(allocator, limit, &u->escape);
     if (!u->arena) return false;
     if (limit && limit < (1 << 16)) u->arena->limit = 1 << 16; /* room for the names' first table */
     u->names = names_new(u->arena);
     return true;
 }
 
+bool unit_begin_apart(Unit *u, const Unit *of, size_t limit) {
+    if (!unit_begin_with(u, of->file, limit, of->arena->allocator)) return false;
+    u->registry = of->registry;
+    return true;
+}
+
+Arena *unit_scratch(Unit *u) {
+    if (!u->scratch) u->scratch = arena_new(u->arena->allocator, 0, &u->escape);
+    if (!u->scratch) escape(&u->escape, STATUS_LIMIT, "out of memory");
+    return u->scratch;
+}
+
+void unit_at_end(Unit *u, void (*end)(void *context), void *context) {
+    AtEnd *at_end = NEW(u->arena, AtEnd);
+    *at_end = (AtEnd){u->at_end, end, context};
+    u->at_end = at_end;
+}
+
 void unit_end(Unit *u) {
+    for (; u->at_end; u->at_end = u->at_end->before) u->at_end->end(u->at_end->context);
+    arena_free(u->scratch);
     arena_free(u->arena);
+    u->scratch = NULL;
     u->arena = NULL;
     u->names = NULL;
     u->diags = NULL;

@@ -23,10 +23,22 @@ typedef struct Escape {
 /* Leaves the unit of work: fills `e` and jumps.  With e == NULL prints the message and aborts. */
 _Noreturn void escape(Escape *e, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* Where arenas have their memory from. */
+typedef struct Allocator {
+    void *(*allocate)(void *context, size_t size);           /* aligned to 16; NULL: there is no more */
+    void (*release)(void *context, void *at, size_t size);
+    void *context;
+} Allocator;
+
+/* Zeroed memory, aligned to 16, of an allocator or the C library; NULL: there is none. */
+void *memory_new(const Allocator *allocator, size_t size);
+void memory_free(const Allocator *allocator, void *at, size_t size);
+
 typedef struct Arena Arena;
 
-/* A new arena.  `limit` is its largest total size in bytes (0: none); NULL when even that fails. */
-Arena *arena_new(size_t limit, Escape *e);
+/* A new arena.  `limit` is its largest total size in bytes (0: none); NULL when even that fails.  The allocator, NULL
+ * for the C library's, outlives it. */
+Arena *arena_new(const Allocator *allocator, size_t limit, Escape *e);
 void arena_free(Arena *a);
 /* Zeroed memory, aligned to 64 bytes from 4 KiB on, else to 16; lives as long as the arena. */
 void *arena_alloc(Arena *a, size_t size);
@@ -36,6 +48,7 @@ char *arena_copy(Arena *a, const char *text, size_t n);   /* n bytes and a final
 char *arena_format(Arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 size_t arena_bytes(const Arena *a);
 Escape *arena_escape(const Arena *a);
+const Allocator *arena_allocator(const Arena *a);
 
 /* Frees what was allocated after the mark was taken. */
 typedef struct ArenaMark { void *block; size_t used; } ArenaMark;
@@ -79,11 +92,20 @@ typedef struct Unit {
     struct Diags *diags;     /* what is wrong with the user's input: diag.h */
     const char *file;        /* the model's path as the user wrote it */
     struct Registry *registry;   /* operators and passes beside ours: custom.h; NULL: none */
+    Arena *scratch;          /* unit_scratch */
+    struct AtEnd *at_end;
     Escape escape;
 } Unit;
 
 /* Starts a unit in `u`, with memory of at most `limit` bytes (0: none).  Returns false without memory. */
 bool unit_begin(Unit *u, const char *file, size_t limit);
+bool unit_begin_with(Unit *u, const char *file, size_t limit, const Allocator *allocator);
+/* A unit apart for a part of the work of another: of its file, registry and allocator, with diagnostics of its own. */
+bool unit_begin_apart(Unit *u, const Unit *of, size_t limit);
+/* An arena of the unit for what one step needs: the step releases to the mark that it took. */
+Arena *unit_scratch(Unit *u);
+/* Calls `end` when the unit ends; what was asked for last comes first. */
+void unit_at_end(Unit *u, void (*end)(void *context), void *context);
 void unit_end(Unit *u);
 
 #endif

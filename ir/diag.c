@@ -16,7 +16,8 @@ static const DiagRow diag_rows[D_COUNT] = {
 #undef DIAG
 };
 
-typedef VEC(const char *) Lines;
+typedef struct Line { const char *text; bool is_error; } Line;
+typedef VEC(Line) Lines;
 
 struct Diags {
     Lines lines;
@@ -62,7 +63,7 @@ bool diag_va(Unit *u, Place place, DiagCode code, va_list args) {
     vsnprintf(text, (size_t)n + 1, row->format, again);
     va_end(again);
     text_add_bytes(&line, text, (size_t)n);
-    vec_push(u->arena, &diags->lines, printable(line.at));
+    vec_push(u->arena, &diags->lines, ((Line){printable(line.at), true}));
     if (!diags->n_errors++) diags->first = line.at;
     if (row->status > diags->status) diags->status = row->status;
     return false;
@@ -90,7 +91,7 @@ void diag_note(Unit *u, const char *format, ...) {
     text_add(&line, "note: ");
     text_add_bytes(&line, text, (size_t)n);
     struct Diags *diags = diags_of(u);
-    vec_push(u->arena, &diags->lines, printable(line.at));
+    vec_push(u->arena, &diags->lines, ((Line){printable(line.at), false}));
 }
 
 int diag_count(const Unit *u) { return u->diags ? u->diags->n_errors : 0; }
@@ -99,7 +100,14 @@ int diag_status(const Unit *u) { return u->diags ? u->diags->status : STATUS_OK;
 
 void diag_print(const Unit *u, FILE *out) {
     for (int i = 0; u->diags && i < u->diags->lines.n; i++)
-        fprintf(out, "%s\n", u->diags->lines.at[i]);
+        fprintf(out, "%s\n", u->diags->lines.at[i].text);
+}
+
+int diag_lines(const Unit *u) { return u->diags ? u->diags->lines.n : 0; }
+
+const char *diag_line(const Unit *u, int i, bool *is_error) {
+    *is_error = u->diags->lines.at[i].is_error;
+    return u->diags->lines.at[i].text;
 }
 
 const char *diag_first(const Unit *u) { return u->diags ? u->diags->first : NULL; }

@@ -34,6 +34,9 @@ bool diag_va(Unit *u, Place place, DiagCode code, va_list args);
 void diag_note(Unit *u, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 int diag_count(const Unit *u);
+/* Errors and notes, a line each, in their order. */
+int diag_lines(const Unit *u);
+const char *diag_line(const Unit *u, int i, bool *is_error);
 const char *diag_first(const Unit *u);              /* the line of the first error; NULL: none */
 int diag_status(const Unit *u);                     /* STATUS_OK, or the largest status reported */
 void diag_print(const Unit *u, FILE *out);          /* all errors and notes in order, a line each */

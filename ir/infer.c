@@ -259,8 +259,7 @@ static bool run_node(Unit *u, const Node *n, void *const *results) {
  * alone. */
 static bool run_apart(Unit *u, const Node *n, void *const *results) {
     Unit apart;
-    if (!unit_begin(&apart, u->file, FOLD_MEMORY)) return false;
-    apart.registry = u->registry;
+    if (!unit_begin_apart(&apart, u, FOLD_MEMORY)) return false;
     if (setjmp(apart.escape.jump)) {
         Escape why = apart.escape;
         unit_end(&apart);

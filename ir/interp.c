@@ -150,9 +150,8 @@ static bool place_buffers(Arena *a, const Program *p, char **memory, const void 
     return place_arena(a, p, memory, error);
 }
 
-bool interp_run(const Program *p, const void *const *inputs, void *const *outputs,
-                InterpError *error) {
-    Arena *a = p->unit->arena;
+bool interp_run_in(Arena *a, const Program *p, const void *const *inputs, void *const *outputs,
+                   InterpError *error) {
     ArenaMark start = arena_mark(a);
     char **memory = NEW_ARRAY(a, char *, p->buffers.n);
     bool ok = place_buffers(a, p, memory, inputs, outputs, error);
@@ -163,4 +162,9 @@ bool interp_run(const Program *p, const void *const *inputs, void *const *output
     }
     arena_release(a, start);
     return ok;
+}
+
+bool interp_run(const Program *p, const void *const *inputs, void *const *outputs,
+                InterpError *error) {
+    return interp_run_in(p->unit->arena, p, inputs, outputs, error);
 }

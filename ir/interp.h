@@ -12,4 +12,8 @@ typedef struct InterpError {
  * The arena is allocated and freed inside.  false: an access out of bounds or a division by zero, told in *error. */
 bool interp_run(const Program *p, const void *const *inputs, void *const *outputs, InterpError *error);
 
+/* The same with all memory from `scratch`, so that several threads may run one program. */
+bool interp_run_in(Arena *scratch, const Program *p, const void *const *inputs, void *const *outputs,
+                   InterpError *error);
+
 #endif

@@ -63,7 +63,9 @@ Kernel *builder_end(Builder *b) {
         BUG(b->program->unit, "kernel %s ends inside a block", b->kernel->name);
     b->blocks.n = 0;
     if (!b->kernel->body) return NULL;
+    kernel_share(b);
     kernel_place(b);
+    if (kernel_has_parallel(b->kernel)) kernel_prove(b);
     vec_push(b->arena, &b->program->kernels, b->kernel);
     return b->kernel;
 }
@@ -227,6 +229,12 @@ static void add_write(Builder *b, StmtKind kind, Buffer *buffer, const Expr *ind
     if (buffer->kind == BUF_INPUT || buffer->kind == BUF_CONST)
         BUG(u, "write to '%s', which is only read", buffer->name);
     stmt_write(b, kind, buffer, index, value, factor);
+}
+
+Buffer *st_scratch(Builder *b, const char *name, DType type, int64_t count) {
+    Buffer *buffer = program_add_buffer(b->program, name, type, count, BUF_SCRATCH);
+    add_stmt(b, ST_LOCAL)->buffer = buffer;
+    return buffer;
 }
 
 void st_store(Builder *b, Buffer *buffer, const Expr *index, const Expr *value) {

@@ -61,7 +61,7 @@ struct Expr {
 
 typedef enum LoopKind {
     LOOP_SERIAL,
-    LOOP_PARALLEL,           /* iterations are independent, any order, any thread */
+    LOOP_PARALLEL,           /* iterations are independent, any order, any thread: none writes what another touches */
     LOOP_UNROLL,             /* constant extent; the body may be repeated instead */
     LOOP_LANES               /* constant extent; iterations independent; becomes a vector; innermost but for UNROLL */
 } LoopKind;
@@ -78,7 +78,14 @@ struct Var {
     int born;                /* the kernel's n_exprs when it was made: no older expression depends on it */
 };
 
-typedef enum BufferKind { BUF_INPUT, BUF_OUTPUT, BUF_CONST, BUF_ARENA, BUF_LOCAL } BufferKind;
+typedef enum BufferKind {
+    BUF_INPUT,
+    BUF_OUTPUT,
+    BUF_CONST,
+    BUF_ARENA,               /* lives through kernels; all threads see it */
+    BUF_LOCAL,               /* of a block; on the stack or in registers */
+    BUF_SCRATCH              /* of a block, too large for the stack; each thread has its own */
+} BufferKind;
 
 /* A flat array of `count` elements. */
 struct Buffer {
@@ -92,10 +99,17 @@ struct Buffer {
     bool ranged;             /* integers lie in lo..hi: of a BUF_CONST found at its first load, of a BUF_LOCAL
                                 promised by its maker and checked at every store */
     int64_t lo, hi;
-    int64_t offset;          /* BUF_ARENA: byte offset in the arena, by the memory plan */
+    int64_t offset;          /* BUF_ARENA, BUF_SCRATCH: byte offset in the arena, by the memory plan; of a
+                                BUF_SCRATCH, for the thread that runs the program */
+    int64_t worker_offset;   /* BUF_SCRATCH of a PARALLEL loop: byte offset in the scratch memory of any other thread */
     int lanes;               /* BUF_LOCAL: > 0: only accessed as whole aligned vectors of so many lanes */
-    int first_kernel, last_kernel;   /* BUF_ARENA: live range, kernel numbers; kept by program_plan */
+    int first_kernel, last_kernel;   /* BUF_ARENA, BUF_SCRATCH: live range, kernel numbers; by program_plan */
+    const Buffer *overwrites;        /* BUF_ARENA: it lies where this one does, which is last read by the kernel that
+                                        makes it; kept by program_plan */
 };
+
+/* Declared by a statement: its contents are undefined there, and it is gone at the end of the block. */
+static inline bool buffer_is_declared(const Buffer *b) { return b->kind == BUF_LOCAL || b->kind == BUF_SCRATCH; }
 
 typedef enum StmtKind { ST_FOR, ST_IF, ST_LET, ST_LOCAL, ST_STORE, ST_ACC } StmtKind;
 
@@ -108,7 +122,7 @@ struct Stmt {
     LoopKind loop;           /* FOR */
     const Expr *cond;        /* IF */
     Stmt *body, *other;      /* FOR, IF: body; IF: the else block */
-    Buffer *buffer;          /* LOCAL: zero cost declaration, contents undefined; STORE, ACC */
+    Buffer *buffer;          /* LOCAL (also of a BUF_SCRATCH): zero cost declaration, contents undefined; STORE, ACC */
     const Expr *index;       /* STORE, ACC */
     const Expr *value;       /* STORE, LET, ACC: the addend; with fused: the first factor */
     const Expr *factor;      /* ACC with fused: buffer[index] = fma(value, factor, buffer[index]) */
@@ -143,6 +157,7 @@ struct Program {
     VEC(Port) inputs;
     VEC(Port) outputs;
     int64_t arena_bytes;     /* by program_plan */
+    int64_t scratch_bytes;   /* that each thread but the first needs behind it; by program_plan */
 };
 
 Program *program_new(Unit *u, const char *name, const Target *target);
@@ -202,6 +217,7 @@ void st_else(Builder *b);
 void st_end(Builder *b);                              /* closes the innermost FOR or IF */
 const Expr *st_let(Builder *b, const char *name, const Expr *value);
 Buffer *st_local(Builder *b, const char *name, DType type, int64_t count, int lanes);
+Buffer *st_scratch(Builder *b, const char *name, DType type, int64_t count);   /* of the block, as st_local */
 void st_store(Builder *b, Buffer *buffer, const Expr *index, const Expr *value);
 void st_acc(Builder *b, Buffer *buffer, const Expr *index, const Expr *value);          /* += value */
 /* buffer[index] = fma(x, y, buffer[index]); without fma in the target: += x * y */
@@ -212,13 +228,14 @@ void st_acc_mul(Builder *b, Buffer *buffer, const Expr *index, const Expr *x, co
 void kernel_place(Builder *b);
 
 /* Every access within its buffer (by proven ranges), every variable in scope, types consistent, lanes innermost,
- * lane locals accessed as whole vectors.  Accesses that cannot be proven are counted in *unproven (the interpreter
+ * lane locals accessed as whole vectors, no iteration of a PARALLEL loop writes what another one touches.  Accesses that cannot be proven are counted in *unproven (the interpreter
  * checks them).  Returns NULL, or what is wrong. */
 const char *kernel_check(const Program *p, const Kernel *k, int *unproven);
 
 /* What kernel_check proved of an access: buffer[index] with index in lo..hi.  Where the index is a sum
- * base + coefficient * (0..extent-1) + ... over the loops around it, that is told, too. */
-typedef struct AccessTerm { int64_t coefficient, extent; } AccessTerm;
+ * base + coefficient * (0..extent-1) + ... over the loops around it, that is told, too.  What a statement reads and
+ * writes has its number in the kernel, as they stand there; a loop has the number of its variable. */
+typedef struct AccessTerm { int64_t coefficient, extent; int loop; } AccessTerm;
 enum { ACCESS_TERMS = 12 };
 typedef struct Access {
     const Buffer *buffer;
@@ -226,10 +243,17 @@ typedef struct Access {
     int64_t lo, hi, base;
     int n_terms;
     AccessTerm terms[ACCESS_TERMS];
+    int statement;
+    const Stmt *const *loops;        /* around the statement, from the outermost; for the time of the visit */
+    int n_loops;
 } Access;
 /* As kernel_check; tells every access on the way (an expression that stands for several, once). */
 const char *kernel_check_accesses(const Program *p, const Kernel *k, void (*visit)(const Access *a, void *context),
                                   void *context);
+
+/* May `born`, which the kernel writes, lie where `dying` does, which it only reads?  Proven by their accesses: no
+ * element is read after one in its place was written. */
+bool kernel_may_overwrite(const Program *p, const Kernel *k, const Buffer *dying, const Buffer *born);
 
 /* Text form: the grammar heads loop_text.c.  program_parse(program_print(p)) prints the same. */
 void program_print(const Program *p, Text *out);
@@ -237,8 +261,10 @@ void kernel_print(const Program *p, const Kernel *k, Text *out);
 void stmt_print_expr(const Expr *e, Text *out);
 Program *program_parse(Unit *u, const char *text);
 
-/* Offsets of BUF_ARENA buffers by live ranges (64-byte aligned); sets arena_bytes and live ranges. */
+/* Offsets of BUF_ARENA and BUF_SCRATCH buffers by live ranges (64-byte aligned); sets arena_bytes and live ranges,
+ * and by program_plan_workers the places in the scratch memory of other threads. */
 void program_plan(Program *p);
+void program_plan_workers(Program *p);
 
 /* Walks: every buffer read or written by a kernel. */
 void kernel_visit_buffers(const Kernel *k, void (*visit)(const Buffer *b, bool is_write, void *context), void *context);

@@ -72,7 +72,19 @@ const Expr *simplify_select(Builder *b, const Expr *cond, const Expr *yes, const
 double round_to_type(double value, DType t);
 int64_t wrap_to_type(int64_t value, DType t);
 
-/* Canonical sums of i64 (loop_sum.c). */
+/* Canonical sums of i64 (loop_sum.c): terms[i].x * terms[i].c + ... + c. */
+enum { MAX_TERMS = 32 };
+typedef struct Term { const Expr *x; int64_t c; } Term;
+typedef struct Sum {
+    int n;
+    int64_t c;
+    Term terms[MAX_TERMS];
+} Sum;
+bool sum_of(const Expr *e, Sum *s);             /* with LETs replaced by their values; false: too many terms */
+bool sum_add(Sum *s, const Expr *x, int64_t c); /* of a term; false: too many */
+const Expr *sum_build(Builder *b, const Sum *s);
+/* x == c * quotient + rest, each without wrapping, rest.c in 0..c-1. */
+bool sum_split(const Sum *x, int64_t c, Sum *quotient, Sum *rest);
 const Expr *sum_combine(Builder *b, const Expr *x, const Expr *y, int64_t scale_y);    /* x + y * scale_y */
 const Expr *sum_scale(Builder *b, const Expr *x, int64_t c);
 bool sum_difference(const Expr *x, const Expr *y, Range *range);   /* of x - y; false: unknown */
@@ -87,9 +99,26 @@ typedef struct Fact { const Expr *x; Range range; } Fact;
 /* The range of an i64 where the facts hold, looking through LETs. */
 Range sum_range_where(const Expr *e, const Fact *facts, int n_facts);
 
+/* An access inside a loop, with what is known where it stands. */
+typedef struct Touch {
+    const Buffer *buffer;
+    const Expr *index;
+    bool is_write;
+    const Fact *facts;
+    int n_facts;
+} Touch;
+/* Do x in one iteration of the loop and y in another never touch the same element of their buffer? (loop_apart.c) */
+bool touches_apart(Builder *b, const Var *loop, const Touch *x, const Touch *y);
+
+/* Chooses the PARALLEL loops that threads share, at most one around a statement, where that pays; the others become
+ * SERIAL (loop_share.c).  After placing: so do those that are not proven to be parallel. */
+void kernel_share(Builder *b);
+void kernel_prove(Builder *b);
+bool kernel_has_parallel(const Kernel *k);
+
 /* Text form: may the name stand unquoted?  Spelling shared by printing and parsing. */
 bool text_name_is_plain(const char *name);
-extern const char *const loop_kind_texts[4], *const buffer_kind_texts[5];
+extern const char *const loop_kind_texts[4], *const buffer_kind_texts[6];
 
 /* Is every access of this load in bounds, whatever the guards? */
 static inline bool load_is_proven(const Buffer *buffer, const Expr *index) {

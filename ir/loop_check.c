@@ -4,6 +4,18 @@
  * kept on a stack along the walk, and an index is proven with all facts that hold where it is used. */
 #include "loop_build.h"
 
+/* An open PARALLEL loop, and the first access inside it. */
+typedef struct Shared {
+    const Stmt *loop;
+    int first;
+} Shared;
+
+/* An access to what is declared outside of `level` PARALLEL loops and more. */
+typedef struct Shown {
+    Touch touch;
+    int level;
+} Shown;
+
 typedef struct Checker {
     const Kernel *kernel;
     Builder *b;
@@ -11,13 +23,17 @@ typedef struct Checker {
     const char *wrong;       /* the first thing that is */
     int unproven;
     bool *vars;              /* by id: in scope */
-    Map locals;              /* local arrays in scope */
+    Map locals;              /* local arrays in scope: 1 + the PARALLEL loops around the declaration */
+    VEC(Shared) shared;
+    VEC(Shown) shown;        /* accesses inside `shared` */
+    bool demotes;            /* a PARALLEL loop that is not proven becomes SERIAL, and is not wrong */
     VEC(Fact) facts;
     const Var *lane;         /* of the enclosing LANES loop */
     Map seen;                /* expressions already walked with the same facts */
     void (*visit)(const Access *a, void *context);   /* NULL: nobody wants to know */
     void *visitor;
-    VEC(const Stmt *) loops;      /* around what is walked; kept for the visitor */
+    VEC(const Stmt *) loops;      /* around what is walked; kept for the visitor, as is the statement's number */
+    int statement;
     uint32_t context, contexts;   /* the number of the facts that hold now, and how many were given out */
 } Checker;
 
@@ -116,6 +132,7 @@ static void add_terms(Checker *c, const Expr *index, Access *access) {
             !expr_affine_in(c->b, index, loop->var, &term.coefficient, &rest))
             return;
         index = rest;
+        term.loop = loop->var->id;
         if (term.coefficient) access->terms[access->n_terms++] = term;
     }
     access->affine = expr_is_const_int(index, &access->base);
@@ -123,15 +140,27 @@ static void add_terms(Checker *c, const Expr *index, Access *access) {
 
 static void tell_access(Checker *c, const Buffer *buffer, const Expr *index, bool is_write) {
     Range r = range_both((Range){index->lo, index->hi}, sum_range_where(index, c->facts.at, c->facts.n));
-    Access access = {.buffer = buffer, .is_write = is_write, .lo = r.lo, .hi = r.hi};
+    Access access = {.buffer = buffer, .is_write = is_write, .lo = r.lo, .hi = r.hi, .statement = c->statement,
+                     .loops = c->loops.at, .n_loops = c->loops.n};
     access.proven = load_is_proven(buffer, index) || (r.lo >= 0 && r.hi < buffer->count);
     add_terms(c, index, &access);
     c->visit(&access, c->visitor);
 }
 
+/* Kept until the PARALLEL loops around are complete; what stands inside the innermost is not theirs. */
+static void show_touch(Checker *c, const Buffer *buffer, const Expr *index, bool is_write) {
+    uintptr_t declared = (uintptr_t)map_get(&c->locals, (uintptr_t)buffer);
+    int level = declared ? (int)declared - 1 : 0, n = c->facts.n;
+    if (level >= c->shared.n || buffer->kind == BUF_CONST || buffer->kind == BUF_INPUT) return;
+    Fact *facts = n ? NEW_ARRAY(c->arena, Fact, n) : NULL;
+    for (int i = 0; i < n; i++) facts[i] = c->facts.at[i];
+    vec_push(c->arena, &c->shown, ((Shown){{buffer, index, is_write, facts, n}, level}));
+}
+
 static void check_access(Checker *c, const Buffer *buffer, const Expr *index, bool is_write) {
     if (c->visit) tell_access(c, buffer, index, is_write);
-    bool local = buffer->kind == BUF_LOCAL;
+    bool local = buffer_is_declared(buffer);
+    show_touch(c, buffer, index, is_write);
     if (local && !map_get(&c->locals, (uintptr_t)buffer)) wrong(c, "is not in scope", buffer->name);
     if (local && buffer->lanes && !is_whole_vector(c, buffer, index))
         wrong(c, "is not accessed as whole vectors", buffer->name);
@@ -175,6 +204,39 @@ static void check_expr(Checker *c, const Expr *e) {
 
 static void check_block(Checker *c, const Stmt *s);
 
+static bool is_apart(Checker *c, const Stmt *loop, const Shown *x, const Shown *y) {
+    if (x->touch.buffer != y->touch.buffer || (!x->touch.is_write && !y->touch.is_write)) return true;
+    return touches_apart(c->b, loop->var, &x->touch, &y->touch);
+}
+
+/* The buffer in which iterations of the loop may meet, or NULL. */
+static const Buffer *find_meeting(Checker *c, const Shared *s) {
+    int depth = c->shared.n;
+    for (int i = s->first; i < c->shown.n; i++)
+        for (int k = s->first; k <= i; k++) {
+            const Shown *x = &c->shown.at[i], *y = &c->shown.at[k];
+            if (x->level <= depth && !is_apart(c, s->loop, x, y)) return x->touch.buffer;
+        }
+    return NULL;
+}
+
+static void open_shared(Checker *c, const Stmt *s) {
+    vec_push(c->arena, &c->shared, ((Shared){s, c->shown.n}));
+}
+
+static void close_shared(Checker *c) {
+    Shared s = c->shared.at[--c->shared.n];
+    const Buffer *meeting = c->wrong ? NULL : find_meeting(c, &s);
+    if (!c->shared.n) c->shown.n = 0;
+    if (!meeting) return;
+    if (c->demotes) {
+        ((Stmt *)(uintptr_t)s.loop)->loop = LOOP_SERIAL;
+        s.loop->var->loop = LOOP_SERIAL;
+    } else {
+        wrong(c, "iterations of a parallel loop may meet in it", meeting->name);
+    }
+}
+
 static void check_for(Checker *c, const Stmt *s) {
     const Var *outer = c->lane;
     int64_t n;
@@ -186,7 +248,9 @@ static void check_for(Checker *c, const Stmt *s) {
     if (s->loop == LOOP_LANES) c->lane = s->var;
     c->vars[s->var->id] = true;
     vec_push(c->arena, &c->loops, s);
+    if (s->loop == LOOP_PARALLEL) open_shared(c, s);
     check_block(c, s->body);
+    if (s->loop == LOOP_PARALLEL) close_shared(c);
     c->loops.n--;
     c->vars[s->var->id] = false;
     c->lane = outer;
@@ -231,7 +295,7 @@ static void check_stmt(Checker *c, const Stmt *s) {
     case ST_FOR: check_for(c, s); break;
     case ST_IF: check_if(c, s); break;
     case ST_LET: check_let(c, s); break;
-    case ST_LOCAL: map_set(&c->locals, (uintptr_t)s->buffer, (void *)s->buffer); break;
+    case ST_LOCAL: map_set(&c->locals, (uintptr_t)s->buffer, (void *)(uintptr_t)(c->shared.n + 1)); break;
     case ST_STORE:
     case ST_ACC: check_write(c, s); break;
     }
@@ -240,6 +304,7 @@ static void check_stmt(Checker *c, const Stmt *s) {
 static void check_block(Checker *c, const Stmt *first) {
     for (const Stmt *s = first; s && !c->wrong; s = s->next) {
         c->context = ++c->contexts;
+        c->statement++;
         check_stmt(c, s);
     }
     for (const Stmt *s = first; s; s = s->next) {
@@ -269,4 +334,9 @@ const char *kernel_check_accesses(const Program *p, const Kernel *k, void (*visi
                                   void *context) {
     Checker c = {.visit = visit, .visitor = context};
     return check_kernel(&c, p, k);
+}
+
+void kernel_prove(Builder *b) {
+    Checker c = {.demotes = true};
+    check_kernel(&c, b->program, b->kernel);
 }

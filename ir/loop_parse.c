@@ -490,6 +490,21 @@ static void parse_local(Parser *p) {
     vec_push(p->arena, &p->locals, name);
 }
 
+static void parse_scratch(Parser *p) {
+    const char *name = read_name(p);
+    expect(p, ":");
+    DType type = read_type(p);
+    int64_t count = read_count(p);
+    expect(p, "@");
+    int64_t offset = read_int(p, 0);
+    if (p->failed) return;
+    Buffer *buffer = st_scratch(p->b, name, type, count);
+    buffer->offset = offset;
+    buffer->first_kernel = buffer->last_kernel = p->program->kernels.n;
+    name_buffer(p, name, buffer);
+    vec_push(p->arena, &p->locals, name);
+}
+
 static void check_write(Parser *p, const Buffer *buffer, const Expr *value, bool accumulates, bool fused) {
     DType t = buffer->type;
     check_type(p, value, t, "what is written");
@@ -521,6 +536,7 @@ static void parse_stmt(Parser *p) {
     else if (accept(p, "if")) parse_if(p);
     else if (accept(p, "let")) parse_let(p);
     else if (accept(p, "local")) parse_local(p);
+    else if (accept(p, "scratch")) parse_scratch(p);
     else parse_write(p);
 }
 
@@ -685,5 +701,7 @@ Program *program_parse(Unit *u, const char *text) {
         else if (accept(&p, "kernel")) parse_kernel(&p);
         else fail(&p, "expected buffer, input, output or kernel, found %.60s", p.text);
     }
-    return p.failed ? NULL : p.program;
+    if (p.failed) return NULL;
+    program_plan_workers(p.program);
+    return p.program;
 }

@@ -342,9 +342,8 @@ static void place(Builder *b, Arena *a) {
 }
 
 void kernel_place(Builder *b) {
-    Escape *e = arena_escape(b->arena);
-    Arena *scratch = arena_new(0, e);
-    if (!scratch) escape(e, STATUS_LIMIT, "out of memory");
+    Arena *scratch = unit_scratch(b->program->unit);
+    ArenaMark start = arena_mark(scratch);
     place(b, scratch);
-    arena_free(scratch);
+    arena_release(scratch, start);
 }

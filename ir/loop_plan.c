@@ -3,13 +3,16 @@
  * A buffer is live from the first to the last kernel that touches it.  Buffers are placed one after another, each in
  * the tightest gap between those that live at the same time; the order decides how good that is, so several are tried,
  * and the best is bettered by placing first what sticks out at the top.  The largest sum of what is live at once is
- * a lower bound: reaching it ends the search. */
+ * a lower bound: reaching it ends the search.
+ *
+ * Where a kernel reads a buffer for the last time and makes one of the same size and type, that may lie in the same
+ * place if loop_overwrite.c proves it: the two are then one item. */
 #include "loop_build.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNMENT = 64, REPAIRS = 200 };
+enum { ALIGNMENT = 64, REPAIRS = 200, TRIALS = 8 };
 
 typedef struct Walk {
     const Kernel *kernel;
@@ -44,9 +47,8 @@ void kernel_visit_buffers(const Kernel *k, void (*visit)(const Buffer *b, bool i
     visit_block(&w, k->body);
 }
 
-/* A buffer to be placed. */
+/* A buffer to be placed, with those that overwrite it. */
 typedef struct Item {
-    Buffer *buffer;
     int64_t size, offset, pressure;   /* pressure: the most bytes live while it lives */
     int first, last, id;
 } Item;
@@ -64,10 +66,12 @@ typedef struct Live {
     int kernel;
 } Live;
 
+static bool is_placed(const Buffer *b) { return b->kind == BUF_ARENA || b->kind == BUF_SCRATCH; }
+
 static void touch(const Buffer *buffer, bool is_write, void *context) {
     Live *live = context;
     (void)is_write;
-    if (buffer->kind != BUF_ARENA) return;
+    if (!is_placed(buffer)) return;
     Buffer *b = live->program->buffers.at[buffer->id];
     if (b->first_kernel < 0) b->first_kernel = live->kernel;
     b->last_kernel = live->kernel;
@@ -77,6 +81,7 @@ static void find_live_ranges(Program *p) {
     for (int i = 0; i < p->buffers.n; i++) {
         p->buffers.at[i]->first_kernel = p->buffers.at[i]->last_kernel = -1;
         p->buffers.at[i]->offset = 0;
+        p->buffers.at[i]->overwrites = NULL;
     }
     for (int k = 0; k < p->kernels.n; k++) {
         Live live = {p, k};
@@ -195,24 +200,95 @@ static void search(Plan *plan) {
     }
 }
 
-static int collect(Program *p, Item *items) {
+/* The buffers that a kernel makes, or reads for the last time: lists by kernel. */
+typedef struct Turn { VEC(Buffer *) made, read; } Turn;
+
+static Turn *turns_of(Program *p) {
+    Arena *a = p->unit->arena;
+    Turn *turns = NEW_ARRAY(a, Turn, p->kernels.n + 1);
+    for (int i = 0; i < p->buffers.n; i++) {
+        Buffer *b = p->buffers.at[i];
+        if (b->kind != BUF_ARENA || b->first_kernel == b->last_kernel) continue;
+        vec_push(a, &turns[b->first_kernel].made, b);
+        vec_push(a, &turns[b->last_kernel].read, b);
+    }
+    return turns;
+}
+
+static Buffer *find_room(Program *p, const Turn *turn, const Kernel *k, const Buffer *born) {
+    int tried = 0;
+    for (int i = 0; i < turn->read.n && tried < TRIALS; i++) {
+        Buffer *dying = turn->read.at[i];
+        if (!dying || aligned_size(p, dying) != aligned_size(p, born)) continue;
+        tried++;
+        if (!kernel_may_overwrite(p, k, dying, born)) continue;
+        turn->read.at[i] = NULL;
+        return dying;
+    }
+    return NULL;
+}
+
+static void find_overwrites(Program *p, const Turn *turns) {
+    for (int k = 0; k < p->kernels.n; k++)
+        for (int i = 0; i < turns[k].made.n; i++)
+            turns[k].made.at[i]->overwrites = find_room(p, &turns[k], p->kernels.at[k], turns[k].made.at[i]);
+}
+
+/* Sets item_of: by buffer; -1: it is not placed. */
+static int collect(Program *p, const Turn *turns, Item *items, int *item_of) {
     int n = 0;
     for (int i = 0; i < p->buffers.n; i++) {
         Buffer *b = p->buffers.at[i];
-        if (b->kind != BUF_ARENA || b->first_kernel < 0) continue;
-        items[n] = (Item){.buffer = b, .size = aligned_size(p, b), .first = b->first_kernel,
-                          .last = b->last_kernel, .id = n};
-        n++;
+        item_of[i] = -1;
+        if (!is_placed(b) || b->first_kernel < 0 || b->overwrites) continue;
+        items[n] = (Item){.size = aligned_size(p, b), .first = b->first_kernel, .last = b->last_kernel, .id = n};
+        item_of[i] = n++;
     }
+    for (int k = 0; k < p->kernels.n; k++)
+        for (int i = 0; i < turns[k].made.n; i++) {
+            const Buffer *b = turns[k].made.at[i];
+            if (!b->overwrites) continue;
+            item_of[b->id] = item_of[b->overwrites->id];
+            items[item_of[b->id]].last = b->last_kernel;
+        }
     return n;
+}
+
+/* The scratch memory that a PARALLEL loop's body needs, one buffer after the other. */
+static int64_t place_scratch(Program *p, const Stmt *s, bool inside, int64_t at) {
+    for (; s; s = s->next) {
+        bool parallel = s->kind == ST_FOR && s->loop == LOOP_PARALLEL;
+        if (s->kind == ST_LOCAL && s->buffer->kind == BUF_SCRATCH && inside) {
+            s->buffer->worker_offset = at;
+            if (!range_add_fits(at, aligned_size(p, s->buffer), &at))
+                escape(&p->unit->escape, STATUS_LIMIT, "scratch memory exceeds the address space");
+        }
+        at = place_scratch(p, s->body, inside || parallel, at);
+        at = place_scratch(p, s->other, inside || parallel, at);
+    }
+    return at;
+}
+
+void program_plan_workers(Program *p) {
+    p->scratch_bytes = 0;
+    for (int k = 0; k < p->kernels.n; k++) {
+        int64_t bytes = place_scratch(p, p->kernels.at[k]->body, false, 0);
+        if (bytes > p->scratch_bytes) p->scratch_bytes = bytes;
+    }
+    if (p->scratch_bytes > INT64_MAX / 1024)
+        escape(&p->unit->escape, STATUS_LIMIT, "scratch memory exceeds the address space");
 }
 
 void program_plan(Program *p) {
     Arena *a = p->unit->arena;
     Item *items = NEW_ARRAY(a, Item, p->buffers.n + 1);
+    int *item_of = NEW_ARRAY(a, int, p->buffers.n + 1);
     find_live_ranges(p);
-    Plan plan = {.n = collect(p, items), .best_peak = INT64_MAX};
+    const Turn *turns = turns_of(p);
+    find_overwrites(p, turns);
+    Plan plan = {.n = collect(p, turns, items, item_of), .best_peak = INT64_MAX};
     p->arena_bytes = 0;
+    program_plan_workers(p);
     if (!plan.n) return;
     find_pressure(p, items, &plan);
     plan.order = NEW_ARRAY(a, Item *, plan.n);
@@ -220,6 +296,7 @@ void program_plan(Program *p) {
     plan.best = NEW_ARRAY(a, int64_t, plan.n);
     for (int i = 0; i < plan.n; i++) plan.order[i] = &items[i];
     search(&plan);
-    for (int i = 0; i < plan.n; i++) items[i].buffer->offset = plan.best[i];
+    for (int i = 0; i < p->buffers.n; i++)
+        if (item_of[i] >= 0) p->buffers.at[i]->offset = plan.best[item_of[i]];
     p->arena_bytes = plan.best_peak;
 }

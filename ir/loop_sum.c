@@ -5,19 +5,6 @@
  * reordering is exact; what divides is split off only where ranges prove that nothing wraps and all is >= 0. */
 #include "loop_build.h"
 
-enum { MAX_TERMS = 32 };
-
-typedef struct Term {
-    const Expr *x;
-    int64_t c;
-} Term;
-
-typedef struct Sum {
-    int n;
-    int64_t c;               /* the constant */
-    Term terms[MAX_TERMS];
-} Sum;
-
 static int64_t wrap_add(int64_t x, int64_t y) { return (int64_t)((uint64_t)x + (uint64_t)y); }
 static int64_t wrap_mul(int64_t x, int64_t y) { return (int64_t)((uint64_t)x * (uint64_t)y); }
 
@@ -26,7 +13,7 @@ static void drop_term(Sum *s, int at) {
     for (int i = at; i < s->n; i++) s->terms[i] = s->terms[i + 1];
 }
 
-static bool add_term(Sum *s, const Expr *x, int64_t c) {
+bool sum_add(Sum *s, const Expr *x, int64_t c) {
     int at = s->n;
     while (at > 0 && !expr_before(s->terms[at - 1].x, x)) {
         at--;
@@ -49,14 +36,14 @@ static bool gather(Sum *s, const Expr *e, int64_t scale) {
         s->c = wrap_add(s->c, wrap_mul(c, scale));
         return true;
     }
-    if (e->kind != EX_SCALAR || e->terms > MAX_TERMS) return add_term(s, e, scale);
+    if (e->kind != EX_SCALAR || e->terms > MAX_TERMS) return sum_add(s, e, scale);
     if (e->op == SC_ADD || e->op == SC_SUB)
         return gather(s, e->args[0], scale) &&
                gather(s, e->args[1], e->op == SC_SUB ? wrap_mul(scale, -1) : scale);
     if (e->op == SC_NEG) return gather(s, e->args[0], wrap_mul(scale, -1));
     if (e->op == SC_MUL && expr_is_const_int(e->args[1], &c))
         return gather(s, e->args[0], wrap_mul(scale, c));
-    return add_term(s, e, scale);
+    return sum_add(s, e, scale);
 }
 
 static bool is_op_by_const(const Expr *e, ScalarOp op, int64_t *c) {
@@ -97,7 +84,7 @@ static const Expr *scaled(Builder *b, const Expr *x, int64_t c) {
     return expr_raw(b, SC_MUL, DT_I64, x, ex_index(b, c), NULL);
 }
 
-static const Expr *build(Builder *b, const Sum *s) {
+const Expr *sum_build(Builder *b, const Sum *s) {
     if (!s->n) return ex_index(b, s->c);
     const Expr *e = scaled(b, s->terms[0].x, s->terms[0].c);
     for (int i = 1; i < s->n; i++) {
@@ -125,13 +112,13 @@ static Range sum_range(const Sum *s) {
 
 const Expr *sum_combine(Builder *b, const Expr *x, const Expr *y, int64_t scale_y) {
     Sum s = {.n = 0};
-    if (gather(&s, x, 1) && gather(&s, y, scale_y) && recombine(&s)) return build(b, &s);
+    if (gather(&s, x, 1) && gather(&s, y, scale_y) && recombine(&s)) return sum_build(b, &s);
     return expr_raw(b, SC_ADD, DT_I64, x, scaled(b, y, scale_y), NULL);
 }
 
 const Expr *sum_scale(Builder *b, const Expr *x, int64_t c) {
     Sum s = {.n = 0};
-    if (gather(&s, x, c)) return build(b, &s);
+    if (gather(&s, x, c)) return sum_build(b, &s);
     return scaled(b, x, c);
 }
 
@@ -145,7 +132,7 @@ bool sum_difference(const Expr *x, const Expr *y, Range *range) {
 static int64_t floor_div(int64_t x, int64_t c) { return x / c - (x % c < 0); }
 
 /* x == c * quotient + rest, each without wrapping, rest.c in 0..c-1. */
-static bool split(const Sum *x, int64_t c, Sum *quotient, Sum *rest) {
+bool sum_split(const Sum *x, int64_t c, Sum *quotient, Sum *rest) {
     if (x->c < INT64_MIN + c || range_is_all(sum_range(x))) return false;
     *quotient = (Sum){.c = floor_div(x->c, c)};
     *rest = (Sum){.c = x->c - c * quotient->c};
@@ -188,23 +175,23 @@ static bool splits(const Sum *s, const Sum *q, const Sum *r, int64_t c, int64_t 
 
 const Expr *sum_div(Builder *b, const Expr *x, int64_t c) {
     Sum s = {.n = 0}, q, r;
-    if (!gather(&s, x, 1) || !split(&s, c, &q, &r)) return NULL;
-    if (!r.n && !r.c) return build(b, &q);
+    if (!gather(&s, x, 1) || !sum_split(&s, c, &q, &r)) return NULL;
+    if (!r.n && !r.c) return sum_build(b, &q);
     int64_t g = common_factor(&r, c);
     if (!splits(&s, &q, &r, c, g)) return NULL;
     divide_out(&r, g);
-    const Expr *low = ex_div(b, build(b, &r), ex_index(b, c / g));
-    return sum_combine(b, low, build(b, &q), 1);
+    const Expr *low = ex_div(b, sum_build(b, &r), ex_index(b, c / g));
+    return sum_combine(b, low, sum_build(b, &q), 1);
 }
 
 const Expr *sum_rem(Builder *b, const Expr *x, int64_t c) {
     Sum s = {.n = 0}, q, r;
-    if (!gather(&s, x, 1) || !split(&s, c, &q, &r)) return NULL;
+    if (!gather(&s, x, 1) || !sum_split(&s, c, &q, &r)) return NULL;
     if (!r.n && !r.c) return ex_index(b, 0);
     int64_t g = common_factor(&r, c);
     if (!splits(&s, &q, &r, c, g)) return NULL;
     int64_t low = divide_out(&r, g);
-    const Expr *high = ex_rem(b, build(b, &r), ex_index(b, c / g));
+    const Expr *high = ex_rem(b, sum_build(b, &r), ex_index(b, c / g));
     return sum_combine(b, ex_index(b, low), high, g);
 }
 
@@ -217,7 +204,7 @@ static bool gather_affine(Sum *s, const Expr *e, const Var *v, int64_t scale, in
         const Expr *x = parts.terms[i].x;
         int64_t c = parts.terms[i].c;
         if (!expr_depends(x, v)) {
-            if (!add_term(s, x, c)) return false;
+            if (!sum_add(s, x, c)) return false;
         } else if (x->kind == EX_VAR && x->var == v) {
             *coefficient = wrap_add(*coefficient, c);
         } else if (x->kind != EX_VAR || !gather_affine(s, x->var->let, v, c, coefficient)) {
@@ -237,7 +224,7 @@ bool expr_affine_in(Builder *b, const Expr *e, const Var *v, int64_t *coefficien
         return true;
     }
     if (!gather_affine(&s, e, v, 1, coefficient)) return false;
-    *rest = build(b, &s);
+    *rest = sum_build(b, &s);
     return true;
 }
 
@@ -249,9 +236,14 @@ static bool gather_expanded(Sum *s, const Expr *e, int64_t scale) {
     for (int i = 0; i < parts.n; i++) {
         Term t = parts.terms[i];
         bool let = t.x->kind == EX_VAR && t.x->var->let;
-        if (!(let ? gather_expanded(s, t.x->var->let, t.c) : add_term(s, t.x, t.c))) return false;
+        if (!(let ? gather_expanded(s, t.x->var->let, t.c) : sum_add(s, t.x, t.c))) return false;
     }
     return true;
+}
+
+bool sum_of(const Expr *e, Sum *s) {
+    *s = (Sum){.n = 0};
+    return gather_expanded(s, e, 1);
 }
 
 /* The k for which the terms of s hold those of `part` k times; 0: none. */
@@ -273,7 +265,7 @@ static void take_fact(Sum *s, const Fact *fact, Range *taken) {
     if (!gather_expanded(&part, fact->x, 1)) return;
     int64_t k = multiple_within(s, &part);
     if (!k) return;
-    for (int i = 0; i < part.n; i++) add_term(s, part.terms[i].x, wrap_mul(part.terms[i].c, -k));
+    for (int i = 0; i < part.n; i++) sum_add(s, part.terms[i].x, wrap_mul(part.terms[i].c, -k));
     s->c = wrap_add(s->c, wrap_mul(part.c, -k));
     *taken = range_add(*taken, range_mul(fact->range, (Range){k, k}));
 }

@@ -10,6 +10,7 @@
  *           | "if" expr block [ "else" block ]
  *           | "let" name "=" expr
  *           | "local" name ":" type "[" int "]" [ "lanes" int ]
+ *           | "scratch" name ":" type "[" int "]" "@" int
  *           | access ( "=" expr | "+=" expr | "fma=" expr "," expr )
  * access    = name "[" expr "]"
  * expr      = operand { operator operand }                    operators bind as in the list, loosest first, all to the left:
@@ -31,7 +32,7 @@
 enum { MAX_INLINE = 16 };
 
 const char *const loop_kind_texts[4] = {"", "parallel", "unroll", "lanes"};
-const char *const buffer_kind_texts[5] = {"input", "output", "const", "arena", "local"};
+const char *const buffer_kind_texts[6] = {"input", "output", "const", "arena", "local", "scratch"};
 
 typedef struct Printer {
     const Program *program;
@@ -49,7 +50,7 @@ typedef struct Printer {
 bool text_name_is_plain(const char *name) {
     static const char *const keywords[] = {"program", "target", "arena", "buffer", "input", "output", "const",
                                            "live", "hash", "in", "kernel", "macs", "bytes", "for", "if", "else",
-                                           "let", "local", "lanes", "parallel", "unroll", "true", "false", "inf",
+                                           "let", "local", "scratch", "lanes", "parallel", "unroll", "true", "false", "inf",
                                            "nan", "fma", "select"};
     if (!isalpha((unsigned char)*name) && *name != '_') return false;
     for (const char *c = name; *c; c++)
@@ -218,7 +219,7 @@ static bool buffer_name_taken(const Printer *p, const char *name) {
 static void name_buffer(Printer *p, const Buffer *buffer) {
     const char *name = name_intern(p->names, buffer->name);
     for (int n = 2; buffer_name_taken(p, name); n++) name = numbered(p, buffer->name, n);
-    if (buffer->kind == BUF_LOCAL) vec_push(p->arena, &p->locals, name);
+    if (buffer_is_declared(buffer)) vec_push(p->arena, &p->locals, name);
     else map_set(&p->taken, (uintptr_t)name, (void *)buffer);
     p->buffers[buffer->id] = name;
 }
@@ -263,9 +264,10 @@ static void print_let(Printer *p, const Stmt *s) {
 static void print_local(Printer *p, const Stmt *s) {
     const Buffer *buffer = s->buffer;
     name_buffer(p, buffer);
-    text_add(p->out, "local ");
+    text_add(p->out, "%s ", buffer_kind_texts[buffer->kind]);
     print_name(p->out, p->buffers[buffer->id]);
     text_add(p->out, " : %s[%lld]", dtypes[buffer->type].text, (long long)buffer->count);
+    if (buffer->kind == BUF_SCRATCH) text_add(p->out, " @%lld", (long long)buffer->offset);
     if (buffer->lanes) text_add(p->out, " lanes %d", buffer->lanes);
 }
 
@@ -353,7 +355,7 @@ static Printer printer_for(const Program *p, Text *out) {
     printer.taken.arena = a;
     printer.buffers = NEW_ARRAY(a, const char *, p->buffers.n + 1);
     for (int i = 0; i < p->buffers.n; i++)
-        if (p->buffers.at[i]->kind != BUF_LOCAL) name_buffer(&printer, p->buffers.at[i]);
+        if (!buffer_is_declared(p->buffers.at[i])) name_buffer(&printer, p->buffers.at[i]);
     return printer;
 }
 
@@ -370,7 +372,7 @@ void program_print(const Program *p, Text *out) {
     print_name(out, p->target->name);
     text_add(out, " arena %lld\n", (long long)p->arena_bytes);
     for (int i = 0; i < p->buffers.n; i++)
-        if (p->buffers.at[i]->kind != BUF_LOCAL) print_buffer(&printer, p->buffers.at[i]);
+        if (!buffer_is_declared(p->buffers.at[i])) print_buffer(&printer, p->buffers.at[i]);
     for (int i = 0; i < p->inputs.n; i++) print_port(&printer, "input", &p->inputs.at[i]);
     for (int i = 0; i < p->outputs.n; i++) print_port(&printer, "output", &p->outputs.at[i]);
     for (int i = 0; i < p->kernels.n; i++) {

@@ -39,17 +39,30 @@ static void add_node(Text *t, const Node *n) {
     if (n->name && *n->name) text_add(t, " '%s'", n->name);
 }
 
+/* "Conv 'conv1' + Relu 'relu1' into Concat 'joined'" */
+static void add_chain(Lower *l, Text *t, const Node *n) {
+    add_node(t, n);
+    const Value *out = n->outputs[0];
+    for (const Node *e; out && (e = value_plan(l, out)->epilogue); out = e->outputs[0]) {
+        text_add(t, " + ");
+        add_node(t, e);
+    }
+    const Node *container = out ? value_plan(l, out)->container : NULL;
+    if (!container) return;
+    text_add(t, " into ");
+    add_node(t, container);
+}
+
 /* "Conv 'conv1' + Relu 'relu1': f32[1,64,128,128] <- f32[1,3,256,256]" */
 static const char *kernel_comment(Lower *l, const Node *n) {
     Text t = {.arena = l->unit->arena};
-    add_node(&t, n);
-    const Value *out = n->outputs[0];
-    for (const Node *e; out && (e = value_plan(l, out)->epilogue); out = e->outputs[0]) {
-        text_add(&t, " + ");
-        add_node(&t, e);
+    add_chain(l, &t, n);
+    for (const Node *m = n; (m = node_plan(l, m)->next);) {
+        text_add(&t, " and ");
+        add_chain(l, &t, m);
     }
     text_add(&t, ": ");
-    if (out) add_dims(&t, out);
+    if (n->outputs[0]) add_dims(&t, final_value(l, n->outputs[0]));
     for (int k = 0; k < n->n_inputs; k++) {
         if (!n->inputs[k]) continue;
         text_add(&t, k ? ", " : " <- ");
@@ -58,17 +71,18 @@ static const char *kernel_comment(Lower *l, const Node *n) {
     return t.at;
 }
 
+static void fill_halos(Lower *l, const Node *n) {
+    for (int k = 0; k < n->n_outputs; k++)
+        if (n->outputs[k]) storage_fill_halo(l, final_value(l, n->outputs[k]));
+}
+
 void lower_begin_kernel(Lower *l, const Node *n, const char *suffix) {
     if (l->b) BUG(l->unit, "kernel of '%s' begins inside another", n->name);
     l->b = builder_begin(l->program, kernel_name(l, n, suffix));
     builder_kernel(l->b)->comment = kernel_comment(l, n);
     memo_reset(l);
     if (suffix && !strcmp(suffix, "pack")) return;
-    for (int k = 0; k < n->n_outputs; k++) {
-        const Value *out = n->outputs[k];
-        while (out && value_plan(l, out)->epilogue) out = value_plan(l, out)->epilogue->outputs[0];
-        if (out) storage_fill_halo(l, out);
-    }
+    for (; n; n = node_plan(l, n)->next) fill_halos(l, n);
 }
 
 typedef struct Traffic {
@@ -80,7 +94,7 @@ typedef struct Traffic {
 static void count_traffic(const Buffer *b, bool is_write, void *context) {
     Traffic *t = context;
     (void)is_write;
-    if (b->kind == BUF_LOCAL || t->seen[b->id]) return;
+    if (buffer_is_declared(b) || t->seen[b->id]) return;
     t->seen[b->id] = true;
     t->bytes += b->count * dtypes[b->type].bytes;
 }
@@ -116,20 +130,40 @@ static void store_piece(Lower *l, const Expr *const *index, void *context) {
     lower_store(l, e->node->outputs[0], at, lower_load(l, e->from, index));
 }
 
+/* Input k of a concatenation, which begins at `at`, was stored there by who computed it. */
+static bool lies_inside(Lower *l, const Node *n, int k, int64_t at) {
+    const ValuePlan *p = value_plan(l, n->inputs[k]);
+    return p->container == n && p->container_at == at;
+}
+
 static void lower_pieces(Lower *l, const Node *n) {
     const Value *out = n->outputs[0];
-    int64_t axis = node_int(n, "axis"), shift[MAX_RANK] = {0}, dims[MAX_RANK];
-    if (axis < 0) axis += out->rank;
+    int axis = concat_axis(n);
+    int64_t shift[MAX_RANK] = {0}, dims[MAX_RANK];
     storage_make(l, out);
+    const int64_t *stride = value_plan(l, out)->storage.stride;
     for (int k = 0; k < n->n_inputs; k++) {
         Element e = {.node = n, .shift = shift, .from = n->inputs[k]};
         for (int d = 0; d < out->rank; d++) dims[d] = e.from->dims[d].size;
-        lower_for_each_dim(l, out->rank, dims, value_plan(l, out)->storage.stride, store_piece, &e);
+        if (!lies_inside(l, n, k, shift[axis]))
+            lower_for_each_dim(l, out->rank, dims, stride, store_piece, &e);
         shift[axis] += dims[axis];
     }
 }
 
+/* All its inputs are where they belong. */
+static bool is_in_place(Lower *l, const Node *n) {
+    int64_t at = 0;
+    if (n->op->id != OP_Concat || l->plan->options->plain) return false;
+    for (int k = 0; k < n->n_inputs; k++) {
+        if (!lies_inside(l, n, k, at)) return false;
+        at += n->inputs[k]->dims[concat_axis(n)].size;
+    }
+    return true;
+}
+
 static void lower_composed(Lower *l, const Node *n) {
+    if (is_in_place(l, n)) return;
     lower_begin_kernel(l, n, NULL);
     for (int k = 0; k < n->n_outputs; k++) {
         if (!n->outputs[k] || !value_plan(l, n->outputs[k])->stored) continue;

@@ -199,10 +199,60 @@ static void decide_layouts(Lower *l) {
     }
 }
 
+/* Places: what a stored Concat joins is stored into the joined value at once, where both lie in the
+ * same order.  Zeros around the spatial axes are then those of the joined value, which has none
+ * between its parts. */
+
+int concat_axis(const Node *n) {
+    int axis = (int)node_int(n, "axis");
+    return axis < 0 ? axis + n->outputs[0]->rank : axis;
+}
+
+static bool fits_inside(Lower *l, const Node *n, const Value *v) {
+    const ValuePlan *p = value_plan(l, v), *out = value_plan(l, n->outputs[0]);
+    int d = concat_axis(n) - 2;
+    if (v->constant || v->is_input || v->is_output || !p->stored || p->container) return false;
+    if (p->channels_last != out->channels_last || !value_count(v)) return false;
+    return !p->channels_last || d < 0 || (!p->halo_begin[d] && !p->halo_end[d]);
+}
+
+static void widen_halo(ValuePlan *outer, const ValuePlan *inner) {
+    for (int d = 0; d < 8; d++) {
+        int64_t begin = inner->halo_begin[d], end = inner->halo_end[d];
+        if (begin > outer->halo_begin[d]) outer->halo_begin[d] = begin;
+        if (end > outer->halo_end[d]) outer->halo_end[d] = end;
+    }
+}
+
+static void place_parts(Lower *l, const Node *n) {
+    int axis = concat_axis(n);
+    int64_t at = 0;
+    for (int k = 0; k < n->n_inputs; k++) {
+        const Value *v = n->inputs[k];
+        ValuePlan *p = value_plan(l, v);
+        if (fits_inside(l, n, v)) {
+            p->container = n;
+            p->container_at = at;
+            if (p->channels_last) widen_halo(value_plan(l, n->outputs[0]), p);
+        }
+        at += v->dims[axis].size;
+    }
+}
+
+static void decide_places(Lower *l) {
+    for (int i = 0; i < l->graph->nodes.n; i++) {
+        const Node *n = l->graph->nodes.at[i];
+        if (n->op->id == OP_Concat && value_plan(l, n->outputs[0])->stored) place_parts(l, n);
+    }
+}
+
 void lower_decide(Lower *l) {
     for (int i = 0; i < l->graph->inputs.n; i++)
         value_plan(l, l->graph->inputs.at[i])->stored = true;
     count_readers(l);
     if (!l->plan->options->plain) decide_layouts(l);
     for (int i = 0; i < l->graph->nodes.n; i++) decide_node(l, l->graph->nodes.at[i]);
+    if (l->plan->options->plain) return;
+    lower_group(l);
+    decide_places(l);
 }

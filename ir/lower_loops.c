@@ -1,7 +1,7 @@
 /* lower_loops.c - loops over all elements of a value, in the order of its storage.
  *
  * The innermost axis is cut into lanes; what does not fill a vector is a loop of its own after it.
- * The outermost loop is parallel: every element is written by one iteration. */
+ * All are parallel: every element is written by one iteration. */
 #include "lower_plan.h"
 
 #include <string.h>
@@ -37,7 +37,7 @@ static void inner_lanes(Lower *l, Nest *nest, ElementFn *body, void *context) {
     int64_t extent = nest->extent[nest->n - 1], lanes = l->program->target->lanes;
     int64_t blocks = extent / lanes, rest = extent % lanes;
     if (blocks) {
-        const Expr *block = st_for_n(l->b, nest->n == 1 ? LOOP_PARALLEL : LOOP_SERIAL, "i", blocks);
+        const Expr *block = st_for_n(l->b, LOOP_PARALLEL, "i", blocks);
         const Expr *lane = st_for_n(l->b, LOOP_LANES, "l", lanes);
         nest->index[axis] = ex_offset(l->b, block, lanes, lane);
         body(l, nest->index, context);
@@ -63,16 +63,14 @@ static void for_each_strided(Lower *l, int rank, const Dim *dims, const int64_t 
         return;
     }
     for (int i = 0; i + 1 < nest.n; i++) {
-        LoopKind kind = i == 0 ? LOOP_PARALLEL : LOOP_SERIAL;
         const char *name = axis_name(nest.axis[i], rank);
-        nest.index[nest.axis[i]] = st_for_n(l->b, kind, name, nest.extent[i]);
+        nest.index[nest.axis[i]] = st_for_n(l->b, LOOP_PARALLEL, name, nest.extent[i]);
     }
     inner_lanes(l, &nest, body, context);
     for (int i = 0; i + 1 < nest.n; i++) st_end(l->b);
 }
 
-/* The value whose storage an element of v ends up in. */
-static const Value *final_value(Lower *l, const Value *v) {
+const Value *final_value(const Lower *l, const Value *v) {
     while (value_plan(l, v)->epilogue) v = value_plan(l, v)->epilogue->outputs[0];
     return v;
 }

@@ -14,6 +14,8 @@ typedef struct ValuePlan {
     Storage storage;
     Storage packed;          /* a channels-last copy, where own storage is in another order */
     Node *epilogue;          /* the ELEM node that takes this value in registers, before any store */
+    const Node *container;   /* the Concat in whose output's storage this value lies, or NULL */
+    int64_t container_at;    /* where it begins there along the Concat's axis */
     Buffer *constant;
     int cost;                /* scalar steps to compute an element when composed */
     int64_t elements_read;   /* by all its readers in a run */
@@ -25,6 +27,7 @@ typedef struct NodePlan {
     bool root;               /* gives kernels of its own */
     bool in_epilogue;        /* runs inside another node's kernel */
     const Node *lower_here;  /* the root whose kernels are built at this position in the node order */
+    Node *next;              /* the next REDUCE node that runs in the same kernel */
 } NodePlan;
 
 typedef struct LowerPlan {
@@ -40,8 +43,11 @@ typedef struct LowerPlan {
 
 static inline ValuePlan *value_plan(const Lower *l, const Value *v) { return &l->plan->values[v->id]; }
 NodePlan *node_plan(const Lower *l, const Node *n);
+const Value *final_value(const Lower *l, const Value *v);   /* that an element of v ends up in, by epilogues */
 
 void lower_decide(Lower *l);                 /* lower_decide.c: what is stored, where, in which order */
+void lower_group(Lower *l);                  /* lower_group.c: which REDUCE nodes share a kernel */
+int concat_axis(const Node *n);
 void storage_make(Lower *l, const Value *v); /* lower_storage.c: the buffer of a stored value */
 void storage_fill_halo(Lower *l, const Value *v);
 const Expr *storage_index(Lower *l, const Storage *s, int rank, const Expr *const *index);

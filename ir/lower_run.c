@@ -47,7 +47,7 @@ const Tensor **graph_run(Arena *a, const Graph *g, const Tensor *const *inputs, 
     Unit apart;
     const Tensor **outputs = NEW_ARRAY(a, const Tensor *, g->outputs.n + 1);
     *why = "out of memory";
-    if (!unit_begin(&apart, g->unit->file, 0)) return NULL;
+    if (!unit_begin_apart(&apart, g->unit, 0)) return NULL;
     if (setjmp(apart.escape.jump)) {
         *why = arena_format(a, "%s", apart.escape.message);
     } else {

@@ -34,10 +34,22 @@ static Buffer *port_buffer(Lower *l, const Value *v) {
     return NULL;
 }
 
+/* A window of the storage of what v is a part of. */
+static void storage_inside(Lower *l, const Node *container, ValuePlan *p) {
+    const Value *whole = container->outputs[0];
+    storage_make(l, whole);
+    p->storage = value_plan(l, whole)->storage;
+    p->storage.offset += p->container_at * p->storage.stride[concat_axis(container)];
+}
+
 void storage_make(Lower *l, const Value *v) {
     ValuePlan *p = value_plan(l, v);
     if (p->has_storage) return;
     p->has_storage = true;
+    if (p->container) {
+        storage_inside(l, p->container, p);
+        return;
+    }
     int64_t count = layout(v, p, p->channels_last, &p->storage);
     p->storage.buffer = port_buffer(l, v);
     if (!p->storage.buffer)
@@ -83,6 +95,7 @@ static void fill_halo(Lower *l, const Value *v, const Storage *s, const ValuePla
 }
 
 void storage_fill_halo(Lower *l, const Value *v) {
+    while (value_plan(l, v)->container) v = value_plan(l, v)->container->outputs[0];
     ValuePlan *p = value_plan(l, v);
     if (!p->stored || !p->channels_last || p->halo_filled || !has_halo(v, p)) return;
     p->halo_filled = true;

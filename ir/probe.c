@@ -121,7 +121,7 @@ bool probe_run(const Graph *g, const Probe *p, const float *const *data, const i
     InterpError error;
     Unit apart;
     for (int i = 0; i < p->n_leaves; i++) inputs[i] = data[i];
-    if (!unit_begin(&apart, g->unit->file, PROBE_MEMORY)) return false;
+    if (!unit_begin_apart(&apart, g->unit, PROBE_MEMORY)) return false;
     if (setjmp(apart.escape.jump)) {
         Escape why = apart.escape;
         unit_end(&apart);

@@ -112,8 +112,7 @@ static void compare(Trial *t, Arena *a, const Graph *before, const Graph *after)
 static bool breaks(const Graph *before, void *context) {
     Trial *t = context;
     Unit apart;
-    if (!unit_begin(&apart, before->unit->file, 0)) return false;
-    apart.registry = before->unit->registry;
+    if (!unit_begin_apart(&apart, before->unit, 0)) return false;
     t->what = NULL;
     if (setjmp(apart.escape.jump)) {
         t->what = arena_format(t->arena, "%s", apart.escape.message);
@@ -218,8 +217,7 @@ static PassOptions quiet_options(const PassOptions *options) {
 static bool runs(const Graph *g, const PassOptions *options) {
     Unit apart;
     volatile bool ok = false;    /* set between setjmp and longjmp */
-    if (!unit_begin(&apart, g->unit->file, 0)) return false;
-    apart.registry = g->unit->registry;
+    if (!unit_begin_apart(&apart, g->unit, 0)) return false;
     if (!setjmp(apart.escape.jump)) {
         Graph *own = graph_copy(&apart, g);
         const char *why;
@@ -251,8 +249,7 @@ bool passes_check(const Graph *g, const PassOptions *options, CheckReport *repor
     PassOptions quiet = quiet_options(options);
     Unit apart;
     *report = (CheckReport){0};
-    if (!unit_begin(&apart, g->unit->file, 0)) return true;
-    apart.registry = g->unit->registry;
+    if (!unit_begin_apart(&apart, g->unit, 0)) return true;
     PassCheck check = {.unit = &apart, .report = report};
     if (setjmp(apart.escape.jump)) {
         report->unchecked++;

@@ -41,6 +41,26 @@ bool match_ints(const Value *v, Ints *out) {
     return true;
 }
 
+static int64_t clamp(int64_t x, int64_t lo, int64_t hi) { return x < lo ? lo : x > hi ? hi : x; }
+
+bool match_cut(const Node *n, Cut *cut) {
+    Ints begin, axes, steps;
+    int rank = n->inputs[0]->rank;
+    if (!match_ints(n->inputs[1], &begin)) return false;
+    bool has_axes = node_has_input(n, 3), has_steps = node_has_input(n, 4);
+    if ((has_axes && !match_ints(n->inputs[3], &axes)) || (has_steps && !match_ints(n->inputs[4], &steps)))
+        return false;
+    for (int d = 0; d < rank; d++) cut->begin[d] = 0, cut->step[d] = 1;
+    for (int i = 0; i < begin.n; i++) {
+        int64_t d = has_axes ? axes.at[i] : i, size;
+        d += d < 0 ? rank : 0;
+        size = n->inputs[0]->dims[d].size;
+        cut->step[d] = has_steps ? steps.at[i] : 1;
+        cut->begin[d] = clamp(begin.at[i] < 0 ? begin.at[i] + size : begin.at[i], 0, size);
+    }
+    return true;
+}
+
 Value *match_either(const Node *n, ValueTest *is, Value **rest) {
     for (int k = 0; k < 2 && n->n_inputs == 2; k++) {
         *rest = n->inputs[1 - k];

@@ -21,6 +21,9 @@ bool match_scalar(const Value *v, double *x);
 bool match_scalar_is(const Value *v, double x);
 /* A constant vector of integers. */
 bool match_ints(const Value *v, Ints *out);
+/* Where a Slice of a static value begins, and its step, per axis. */
+typedef struct Cut { int64_t begin[MAX_RANK], step[MAX_RANK]; } Cut;
+bool match_cut(const Node *slice, Cut *cut);
 /* Of a node of two inputs: the one that `is` holds for, the other in *rest; NULL if for none. */
 typedef bool ValueTest(const Value *v);
 Value *match_either(const Node *n, ValueTest *is, Value **rest);

@@ -148,7 +148,8 @@ static void add_registered(Graph *g, PassOptions *options) {
     for (int i = 0; i < n; i++) {
         const struct sonoc_pass *p = registry_pass(g->unit, i);
         more[options->n_more + i] = (Pass){.name = p->name, .run = pass_registered, .promise = (PassClass)p->promise,
-                                           .level = p->level, .summary = p->summary, .after = "share_fused"};
+                                           .level = p->level, .summary = p->summary, .after = "share_fused",
+                                           .for_files = p->for_files};
     }
     options->more = more;
     options->n_more += n;

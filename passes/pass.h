@@ -18,6 +18,7 @@ typedef struct Pass {
     int level;                   /* the -O from which it runs */
     const char *summary;
     const char *after;           /* of a pass from outside the table: the row that it follows; NULL: runs if named */
+    bool for_files;              /* only where the graph is written as ONNX */
 } Pass;
 
 typedef struct PassOrder { const char *late, *early, *why; } PassOrder;
@@ -71,7 +72,7 @@ struct PassOptions {
     const Pass *more;            /* passes besides those of the table; one of the same name takes a row's place */
     int n_more;
     const struct RuleSet *rules; /* those of the user, after our own, or NULL: rule.h */
-    bool keep_operators;         /* the standard pipeline stops where operators are taken apart for the lowering */
+    bool keep_operators;         /* for a file: the standard pipeline stops where operators are taken apart for the lowering */
     PassReport *report;          /* NULL: nothing is told */
     struct PassCheck *check;     /* the promise of each pass is checked: passes_check sets it, else NULL */
     struct PassRun *run;         /* the run that calls the pass; kept by passes_run, NULL outside of one */

@@ -13,7 +13,8 @@ enum {
 #include "passes.def"
 
 const Pass passes[] = {
-#define PASS(name, function, class, level, summary) {#name, function, CLASS_##class, level, summary, NULL},
+#define PASS(name, function, class, level, summary) {#name, function, CLASS_##class, level, summary, NULL, false},
+#define FILE_PASS(name, function, class, level, summary) {#name, function, CLASS_##class, level, summary, NULL, true},
 #include "passes.def"
     {0},
 };

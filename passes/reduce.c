@@ -18,8 +18,7 @@ typedef struct Reduce {
 
 static bool try_keep(const Reduce *r, const bool *keep) {
     Unit apart;
-    if (!unit_begin(&apart, r->unit->file, 0)) return false;
-    apart.registry = r->unit->registry;
+    if (!unit_begin_apart(&apart, r->unit, 0)) return false;
     volatile bool shows = false;    /* set between setjmp and longjmp */
     if (!setjmp(apart.escape.jump)) {
         const Graph *part = graph_extract(&apart, r->graph, keep);

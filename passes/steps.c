@@ -69,9 +69,11 @@ static bool read_group(StepReader *r, bool starred, Step *step) {
     return !starred || accept(r, "*") ? true : wrong(r, "'*' is missing");
 }
 
-/* Of the table's own pipeline only what level and exactness allow. */
+/* Of the table's own pipeline only what level and exactness allow, and what the graph is for. */
 static bool is_wanted(const StepReader *r, const Pass *p) {
-    return !r->is_standard || (p->level <= r->options->level && p->promise <= r->options->exactness);
+    if (!r->is_standard) return true;
+    if (p->for_files && !r->options->keep_operators) return false;
+    return p->level <= r->options->level && p->promise <= r->options->exactness;
 }
 
 static bool read_step(StepReader *r, Step *step, bool *wanted) {

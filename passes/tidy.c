@@ -13,28 +13,6 @@
 #include <string.h>
 
 /* Slice of a static value: per axis where it begins, its step. */
-typedef struct Cut { int64_t begin[MAX_RANK], step[MAX_RANK]; } Cut;
-
-static int64_t clamp(int64_t x, int64_t lo, int64_t hi) { return x < lo ? lo : x > hi ? hi : x; }
-
-static bool read_cut(const Node *n, Cut *cut) {
-    Ints begin, axes, steps;
-    int rank = n->inputs[0]->rank;
-    if (!match_ints(n->inputs[1], &begin)) return false;
-    bool has_axes = node_has_input(n, 3), has_steps = node_has_input(n, 4);
-    if ((has_axes && !match_ints(n->inputs[3], &axes)) || (has_steps && !match_ints(n->inputs[4], &steps)))
-        return false;
-    for (int d = 0; d < rank; d++) cut->begin[d] = 0, cut->step[d] = 1;
-    for (int i = 0; i < begin.n; i++) {
-        int64_t d = has_axes ? axes.at[i] : i, size;
-        d += d < 0 ? rank : 0;
-        size = n->inputs[0]->dims[d].size;
-        cut->step[d] = has_steps ? steps.at[i] : 1;
-        cut->begin[d] = clamp(begin.at[i] < 0 ? begin.at[i] + size : begin.at[i], 0, size);
-    }
-    return true;
-}
-
 static bool all_forward(const Node *n) {
     Ints steps;
     if (!node_has_input(n, 4)) return true;
@@ -124,7 +102,7 @@ static bool merge_transposes(Graph *g, const PassOptions *options, Node *n) {
 static bool slice_of_concat(Graph *g, const PassOptions *options, Node *n) {
     const Node *concat = n->op->id == OP_Slice ? match_op(n->inputs[0], OP_Concat) : NULL;
     Cut cut;
-    if (!concat || !is_static_node(n) || !read_cut(n, &cut)) return false;
+    if (!concat || !is_static_node(n) || !match_cut(n, &cut)) return false;
     int axis = value_axis(concat, "axis");
     const Value *in = n->inputs[0], *out = n->outputs[0];
     for (int d = 0; d < in->rank; d++)

@@ -4,7 +4,8 @@
 
 For every form: time and memory of `sonoc compile`, the same bytes when it is done twice, what the
 object needs from outside, time and memory of gcc -O3, size of the arena and how much of it a run
-touches, and the error against PyTorch in float64. The first form is built as a single file, too.
+touches, and the error against PyTorch in float64; then the model written back as ONNX: its nodes, and its error in
+ONNX Runtime. The first form is built as a single file, too.
 Exports once, into build/acsnet64 (a gigabyte). Times are for a machine that does nothing else.
 """
 
@@ -18,7 +19,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+import onnx
 
+from export import MOST_NODES, count_nodes, refusal, run_onnxruntime
 from acsnet import FORMS, OUTPUTS, ROOT, dim_options, errors_against, export
 
 MB = 1 << 20
@@ -26,6 +29,7 @@ COMPILE = (15, 1200)  # seconds and MB
 BUILD_OBJECT = (40, 3072)
 BUILD_LITERAL = (90, 3072)
 ARENA_MB = 120
+WRITTEN_ERROR = 2e-4
 MAY_NEED = {"memcpy", "memset", "_GLOBAL_OFFSET_TABLE_", "acsnet_weights"}
 
 
@@ -119,6 +123,20 @@ def check_form(report, sonoc, form, folder):
         report.check(f"error of {name}", errors[name], bound, "")
 
 
+def check_written(report, sonoc, form, folder):
+    """The model written back as ONNX."""
+    out = folder / form / "written.onnx"
+    subprocess.run([sonoc, "opt", folder / f"acsnet64_{form}.onnx", "-o", out, "--quiet", *dim_options(form)], check=True)
+    nodes, inside = count_nodes(onnx.load(out, load_external_data=False))
+    report.check(f"nodes written ({inside} with functions' own)", nodes, MOST_NODES, "")
+    report.require("the checker takes it", refusal(out) is None)
+    with np.load(folder / "acsnet64_reference.npz") as reference:
+        outputs = dict(zip(OUTPUTS, run_onnxruntime(out, {"image": reference["image"]})))
+        errors = errors_against(outputs, reference)
+    for name in OUTPUTS:
+        report.check(f"error of {name} in ONNX Runtime", errors[name], WRITTEN_ERROR, "")
+
+
 def check_literal(report, sonoc, form, folder):
     """The single file."""
     out = folder / "literal"
@@ -142,6 +160,7 @@ def main():
     for form in forms:
         print(f"{form}:")
         check_form(report, sonoc, form, folder)
+        check_written(report, sonoc, form, folder)
     print(f"{forms[0]} as a single file:")
     check_literal(report, sonoc, forms[0], folder)
     print(f"{len(report.wrong)} wrong")

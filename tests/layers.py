@@ -17,11 +17,12 @@ MAY_INCLUDE = {  # folder: folders whose headers it may include
     "frontend": {"ir", "frontend"},
     "passes": {"ir", "passes"},
     "backends": {"ir", "backends"},
-    "tools": {"ir", "frontend", "passes", "backends", "tools"},
+    "runtime": {"runtime"},
+    "tools/library": {"ir", "frontend", "passes", "backends", "runtime", "tools/library"},
+    "tools": {"ir", "frontend", "passes", "backends", "runtime", "tools/library", "tools"},
     "custom_ops": set(),
-    "runtime": set(),
 }
-PUBLIC_HEADER = "sonoc_op.h"  # what custom operators may include
+PUBLIC_HEADER = "sonoc_op.h"  # what custom operators, and the library's own header, may include
 
 GRAPH_SIDE = {"graph.h", "graph_text.h", "op.h", "infer.h"}
 LOOP_SIDE = {"loop.h", "loop_build.h", "interp.h", "target.h"}
@@ -32,22 +33,32 @@ EXPANDS = {"passes/pass.c": "lower.h"}  # graph_expand is declared beside the lo
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 
 
+def folder_of(where):
+    """Find the row of the table for a file: the longest."""
+    return max((folder for folder in MAY_INCLUDE if where.startswith(folder + "/")), key=len)
+
+
+def find_files(suffixes):
+    """List the files of all folders as paths from the root."""
+    tops = {folder.split("/")[0] for folder in MAY_INCLUDE}
+    paths = [path for top in sorted(tops) for path in sorted((ROOT / top).rglob("*"))]
+    return [path.relative_to(ROOT).as_posix() for path in paths if path.suffix in suffixes]
+
+
 def find_headers():
     """Map a header's name to its folder; a name that two folders have is an error of the layout."""
     headers = {}
-    for folder in MAY_INCLUDE:
-        for path in (ROOT / folder).rglob("*"):
-            if path.suffix in (".h", ".def"):
-                assert path.name not in headers, f"two headers are called {path.name}"
-                headers[path.name] = folder
+    for where in find_files((".h", ".def")):
+        name = Path(where).name
+        assert name not in headers, f"two headers are called {name}"
+        headers[name] = folder_of(where)
     return headers
 
 
-def check_file(path, headers):
+def check_file(where, headers):
     """Yield what is wrong with a file's includes."""
-    where = path.relative_to(ROOT).as_posix()
-    folder = where.split("/")[0]
-    names = {Path(name).name for name in INCLUDE.findall(path.read_text())}
+    folder = folder_of(where)
+    names = {Path(name).name for name in INCLUDE.findall((ROOT / where).read_text())}
     for name in sorted(names & headers.keys()):
         if headers[name] not in MAY_INCLUDE[folder] and name != PUBLIC_HEADER:
             yield f"{where} includes {name} of {headers[name]}/"
@@ -64,8 +75,8 @@ def check_file(path, headers):
 def main():
     """Check all files; print what is wrong."""
     headers = find_headers()
-    paths = [p for folder in MAY_INCLUDE for p in sorted((ROOT / folder).rglob("*.[ch]"))]
-    wrong = [message for path in paths for message in check_file(path, headers)]
+    paths = find_files((".c", ".h"))
+    wrong = [message for where in paths for message in check_file(where, headers)]
     print("\n".join(wrong) or f"{len(paths)} files, every include looks down")
     sys.exit(bool(wrong))
 

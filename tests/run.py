@@ -9,19 +9,22 @@
     diag STATUS             the graph is refused with this exit status, and says, in this order and nothing else,
                             what the comments `# error: ...` in it tell; behind an `# in OPTIONS` those are given.
     num [ulp=N] [atol=X]    the graph, run on inputs, gives what the Python after `---` computes from them in
-                            float64, and the same bits through the interpreter, C at -O0 and -O3, and the JIT. Lines before
-                            the graph, `x = ...`, give inputs (`rng` is seeded); the others are random.
+        [kernels=N]         float64, and the same bits through the interpreter, C at -O0 and -O3, and the JIT. Lines
+                            before the graph, `x = ...`, give inputs (`rng` is seeded); the others are random. It
+                            becomes so many kernels, and its memory certificate holds.
 
 Several cases in a file are parted by a line `===`.
 """
 
 import argparse
+import json
 import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import certificate
 import numpy as np
 
 from readers import available
@@ -122,6 +125,18 @@ def check_output(name, got, want, bounds):
             raise Failure(f"{name} is\n{got}\nshould be\n{want}")
 
 
+def check_kernels(sonoc, folder, count):
+    """Compare the number of kernels that a graph becomes, if one is told, and check where their buffers lie."""
+    options = ["-o", "case.c", "--quiet", "--report", "--json", "--memory-certificate=case.json"]
+    report, _ = run(sonoc, folder, "compile", "case.sonoc", *options)
+    kernels = [kernel["from"] for kernel in json.loads(report)["kernels"]]
+    if count not in (None, len(kernels)):
+        raise Failure("\n".join([f"becomes {len(kernels)} kernels, not {count:.0f}:", *kernels]))
+    wrong = list(certificate.check(json.loads((folder / "case.json").read_text())))
+    if wrong:
+        raise Failure("\n".join(wrong))
+
+
 def run_num(sonoc, folder, readers, words, given, expected):
     """Compare outputs with a reference, and the readers with each other."""
     bounds = {key: float(value) for key, value in (word.split("=") for word in words[1:])}
@@ -140,6 +155,7 @@ def run_num(sonoc, folder, readers, words, given, expected):
         outputs[reader] = (folder / "out.npz").read_bytes()
         if outputs[reader] != outputs["interp"]:
             raise Failure(f"{reader} gives other bits than the interpreter")
+    check_kernels(sonoc, folder, bounds.get("kernels"))
     scope |= {name: value.astype(np.float64) if value.dtype.kind == "f" else value for name, value in inputs.items()}
     with np.errstate(all="ignore"):
         exec(expected, scope)

@@ -69,8 +69,7 @@ static bool fails(Bisect *b, int64_t limit) {
     Session *s = b->session;
     Unit apart;
     volatile bool bad = true;    /* set between setjmp and longjmp */
-    if (!unit_begin(&apart, s->unit.file, 0)) return true;
-    apart.registry = s->unit.registry;
+    if (!unit_begin_apart(&apart, &s->unit, 0)) return true;
     b->report = (PassReport){0};
     PassOptions options = session_pass_options(s, &b->report);
     options.limited = limit >= 0;

@@ -50,7 +50,7 @@ static int run_session(Session *s) {
         progress_end(s->progress);
         status = tell_escape(s);
     } else {
-        status = plugins_load(s) ? commands[s->options->command](s) : diag_status(&s->unit);
+        status = plugins_load(&s->unit, s->options->plugin.at, s->options->plugin.n) ? commands[s->options->command](s) : diag_status(&s->unit);
         progress_end(s->progress);
     }
     output_drop(&s->outputs);
@@ -104,7 +104,7 @@ static int run_options(const Options *o) {
 
 int main(int argc, char **argv) {
     Escape escape_here;
-    Arena *a = arena_new(0, &escape_here);
+    Arena *a = arena_new(NULL, 0, &escape_here);
     if (!a || setjmp(escape_here.jump)) {
         fprintf(stderr, "sonoc: out of memory\n");
         return STATUS_LIMIT;

@@ -22,7 +22,7 @@ static const char target_names[] =
 #undef TARGET
     "|TRIPLE";
 static const char backend_names[] =
-#define BACKEND(name, ...) "|" name
+#define BACKEND(name, ...) "|" #name
 #include "backends.def"
 #undef BACKEND
     ;

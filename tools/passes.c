@@ -10,6 +10,7 @@
 
 static void print_pass(const Pass *p) {
     printf("%-16s %-4s -O%d  %s\n", p->name, pass_class_names[p->promise], p->level, p->summary);
+    if (p->for_files) printf("%27sonly where the graph is written as ONNX\n", "");
     for (const PassSetting *s = pass_settings; s->pass; s++)
         if (!strcmp(s->pass, p->name)) printf("%27s%s=%" PRId64 ": %s\n", "", s->name, s->standard, s->what);
     for (const PassOrder *o = pass_orders; o->late; o++)
@@ -44,13 +45,15 @@ static void json_pass(Json *j, const Pass *p) {
     json_text(j, "class", pass_class_names[p->promise]);
     json_real(j, "bound", pass_bound(p));
     json_int(j, "level", p->level);
+    json_bool(j, "for_files", p->for_files);
     json_text(j, "summary", p->summary);
     json_settings(j, p);
     json_end(j, '}');
 }
 
 static const Pass *as_pass(const struct sonoc_pass *from, Pass *to) {
-    *to = (Pass){.name = from->name, .summary = from->summary, .promise = (PassClass)from->promise, .level = from->level};
+    *to = (Pass){.name = from->name, .summary = from->summary, .promise = (PassClass)from->promise, .level = from->level,
+                  .for_files = from->for_files};
     return to;
 }
 

@@ -2,9 +2,8 @@
 #ifndef SONOC_PIPELINE_H
 #define SONOC_PIPELINE_H
 
-#include "diag.h"
-#include "graph.h"
-#include "loop.h"
+#include "driver.h"
+#include "model.h"
 #include "options.h"
 #include "output.h"
 #include "progress.h"
@@ -29,12 +28,10 @@ struct RuleSet *pipeline_rules(Session *s);
 bool pipeline_passes(Session *s);
 /* Import, passes, lowering and memory plan; the text of a program (.loops) is read as it is.  NULL: reported. */
 Program *pipeline_program(Session *s, bool plain);
+/* The program made ready by a backend, in the session's unit; sonoc_close unloads it.  NULL: reported. */
+struct sonoc_model *pipeline_model(Session *s, const Program *p, const char *backend);
 
 /* The name of what is being done from now on, for the terminal and the timeline; NULL: nothing. */
 void session_stage(Session *s, const char *what);
-
-bool path_ends(const char *path, const char *end);
-/* The file's name without folder and ending. */
-const char *path_stem(Arena *a, const char *path);
 
 #endif

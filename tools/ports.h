@@ -2,15 +2,18 @@
 #ifndef SONOC_PORTS_H
 #define SONOC_PORTS_H
 
+#include "model.h"
 #include "pipeline.h"
 #include "tensor_set.h"
 
+typedef struct sonoc_model Model;
+
 /* Tensors for the inputs, in order: those of --inputs, or random ones (a note says so).  NULL: reported. */
-const Tensor **ports_inputs(Session *s, const Program *p);
-/* Runs p with a backend.  NULL: reported. */
-const Tensor **ports_run(Session *s, const Program *p, const char *backend, const Tensor *const *inputs);
+const Tensor **ports_inputs(Session *s, const Model *m);
+/* Runs the model in a context of its own.  NULL: reported. */
+const Tensor **ports_run(Session *s, Model *m, const Tensor *const *inputs);
 /* Those of --expect for the outputs, in order; their types may be wider.  NULL: reported. */
-const Tensor **ports_expected(Session *s, const Program *p);
+const Tensor **ports_expected(Session *s, const Model *m);
 
 /* How far `got` is from `want`, and what is allowed. */
 typedef struct Bound { double atol, rtol; int64_t ulp; } Bound;

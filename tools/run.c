@@ -32,10 +32,10 @@ static void print_dims(const Tensor *t, FILE *out) {
     fputc(']', out);
 }
 
-static void print_text(const Program *p, const Tensor *const *outputs, double seconds) {
-    for (int i = 0; i < p->outputs.n; i++) {
+static void print_text(const Model *m, const Tensor *const *outputs, double seconds) {
+    for (int i = 0; i < m->n_outputs; i++) {
         Summary s = summarise(outputs[i]);
-        printf("%s: ", p->outputs.at[i].name);
+        printf("%s: ", m->outputs[i].name);
         print_dims(outputs[i], stdout);
         if (outputs[i]->count) printf(", %g to %g, mean %g", s.least, s.most, s.mean);
         if (s.nans) printf(", %" PRId64 " NaN", s.nans);
@@ -44,16 +44,16 @@ static void print_text(const Program *p, const Tensor *const *outputs, double se
     printf("%.3f s\n", seconds);
 }
 
-static void print_json(const Program *p, const Tensor *const *outputs, double seconds) {
+static void print_json(const Model *m, const Tensor *const *outputs, double seconds) {
     Json j = {.out = stdout};
     json_begin(&j, NULL, '{');
     json_int(&j, "version", 1);
     json_real(&j, "seconds", seconds);
     json_begin(&j, "outputs", '[');
-    for (int i = 0; i < p->outputs.n; i++) {
+    for (int i = 0; i < m->n_outputs; i++) {
         Summary s = summarise(outputs[i]);
         json_begin(&j, NULL, '{');
-        json_text(&j, "name", p->outputs.at[i].name);
+        json_text(&j, "name", m->outputs[i].name);
         json_text(&j, "dtype", dtypes[outputs[i]->dtype].text);
         json_begin(&j, "dims", '[');
         for (int d = 0; d < outputs[i]->rank; d++) json_int(&j, NULL, outputs[i]->dims[d]);
@@ -68,10 +68,10 @@ static void print_json(const Program *p, const Tensor *const *outputs, double se
     json_end(&j, '}');
 }
 
-static bool write_outputs(Session *s, const Program *p, const Tensor *const *outputs) {
+static bool write_outputs(Session *s, const Model *m, const Tensor *const *outputs) {
     TensorSet set = {0};
-    for (int i = 0; i < p->outputs.n; i++)
-        vec_push(s->unit.arena, &set, ((NamedTensor){p->outputs.at[i].name, -1, outputs[i]}));
+    for (int i = 0; i < m->n_outputs; i++)
+        vec_push(s->unit.arena, &set, ((NamedTensor){m->outputs[i].name, -1, outputs[i]}));
     return tensor_set_write(&s->unit, &set, s->options->outputs);
 }
 
@@ -84,16 +84,18 @@ static double now(void) {
 int command_run(Session *s) {
     const Options *o = s->options;
     const char *fastest = backend_find("jit") ? "jit" : "interp";
-    Program *p = pipeline_program(s, o->plain);
-    const Tensor **inputs = p ? ports_inputs(s, p) : NULL;
+    const Program *p = pipeline_program(s, o->plain);
+    Model *m = p ? pipeline_model(s, p, o->backend ? o->backend : fastest) : NULL;
+    const Tensor **inputs = m ? ports_inputs(s, m) : NULL;
     double start = now();
-    const Tensor **outputs = inputs ? ports_run(s, p, o->backend ? o->backend : fastest, inputs) : NULL;
+    const Tensor **outputs = inputs ? ports_run(s, m, inputs) : NULL;
     double seconds = now() - start;
-    if (!outputs || (o->outputs && !write_outputs(s, p, outputs))) return diag_status(&s->unit);
+    sonoc_close(m);
+    if (!outputs || (o->outputs && !write_outputs(s, m, outputs))) return diag_status(&s->unit);
     session_stage(s, NULL);
     if (o->json)
-        print_json(p, outputs, seconds);
+        print_json(m, outputs, seconds);
     else if (!o->outputs || !o->quiet)
-        print_text(p, outputs, seconds);
+        print_text(m, outputs, seconds);
     return STATUS_OK;
 }

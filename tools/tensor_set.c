@@ -1,7 +1,7 @@
 /* tensor_set.c - named tensors from files and folders; .npz through libzip. */
 #include "tensor_set.h"
 
-#include "import.h"
+#include "driver.h"
 #include "npy.h"
 #include <dirent.h>
 #include <errno.h>
@@ -16,31 +16,12 @@ static bool file_fail(Unit *u, const char *path, const char *why) {
     return diag(u, NO_PLACE, D_TENSOR_FILE, path, why);
 }
 
-static bool ends_with(const char *text, const char *end) {
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && !strcmp(text + n - m, end);
-}
-
 /* The name without folder and ending. */
 static const char *stem(Arena *a, const char *path) {
     const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
     const char *dot = strrchr(name, '.');
     return arena_copy(a, name, dot ? (size_t)(dot - name) : strlen(name));
-}
-
-char *file_read(Unit *u, const char *path, size_t *n) {
-    FILE *f = fopen(path, "rb");
-    if (!f) return file_fail(u, path, strerror(errno)), NULL;
-    Text text = {.arena = u->arena};
-    char part[65536];
-    size_t got;
-    while ((got = fread(part, 1, sizeof part, f)) > 0) text_add_bytes(&text, part, got);
-    bool bad = ferror(f);
-    fclose(f);
-    if (bad) return file_fail(u, path, strerror(EISDIR)), NULL;
-    *n = text.n;
-    return text.at ? text.at : arena_copy(u->arena, "", 0);
 }
 
 static bool add_npy(Unit *u, const char *path, const char *name, const void *bytes, size_t n, TensorSet *set) {
@@ -80,7 +61,7 @@ static bool read_member(Unit *u, const char *path, zip_t *zip, zip_uint64_t i, T
     zip_int64_t got = zip_fread(file, bytes, info.size);
     zip_fclose(file);
     if (got != (zip_int64_t)info.size) return file_fail(u, path, "damaged");
-    const char *name = arena_copy(u->arena, info.name, strlen(info.name) - (ends_with(info.name, ".npy") ? 4 : 0));
+    const char *name = arena_copy(u->arena, info.name, strlen(info.name) - (path_ends(info.name, ".npy") ? 4 : 0));
     return add_npy(u, path, name, bytes, (size_t)info.size, set);
 }
 
@@ -102,14 +83,14 @@ static bool read_npz(Unit *u, const char *path, TensorSet *set) {
 }
 
 static bool read_file(Unit *u, const char *path, TensorSet *set) {
-    if (ends_with(path, ".npz")) return read_npz(u, path, set);
-    if (ends_with(path, ".npy")) return read_npy(u, path, stem(u->arena, path), set);
-    if (ends_with(path, ".pb")) return read_pb(u, path, set);
+    if (path_ends(path, ".npz")) return read_npz(u, path, set);
+    if (path_ends(path, ".npy")) return read_npy(u, path, stem(u->arena, path), set);
+    if (path_ends(path, ".pb")) return read_pb(u, path, set);
     return file_fail(u, path, "should end in .npz, .npy or .pb, or be a folder");
 }
 
 static bool is_wanted(const char *name, const char *role) {
-    if (!ends_with(name, ".npy") && !ends_with(name, ".pb")) return false;
+    if (!path_ends(name, ".npy") && !path_ends(name, ".pb")) return false;
     bool marked = !strncmp(name, "input_", 6) || !strncmp(name, "output_", 7);
     return !marked || !strncmp(name, role, strlen(role));
 }

@@ -21,7 +21,4 @@ const Tensor *tensor_set_find(const TensorSet *set, const char *name, int positi
 /* Writes an .npz file; false: reported. */
 bool tensor_set_write(Unit *u, const TensorSet *set, const char *path);
 
-/* A whole file; NULL: reported. */
-char *file_read(Unit *u, const char *path, size_t *n);
-
 #endif

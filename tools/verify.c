@@ -45,7 +45,7 @@ static void print_json(Json *j, const char *name, const Tensor *t, const Differe
     json_end(j, '}');
 }
 
-static bool compare_all(Session *s, const Program *p, const Tensor *const *got, const Tensor *const *want) {
+static bool compare_all(Session *s, const Model *m, const Tensor *const *got, const Tensor *const *want) {
     bool ok = true;
     Json j = {.out = stdout};
     if (s->options->json) {
@@ -54,13 +54,13 @@ static bool compare_all(Session *s, const Program *p, const Tensor *const *got, 
         json_text(&j, "backend", backend_of(s->options));
         json_begin(&j, "outputs", '[');
     }
-    for (int i = 0; i < p->outputs.n; i++) {
+    for (int i = 0; i < m->n_outputs; i++) {
         Difference d = tensor_compare(got[i], want[i], bound_of(s->options));
         ok &= !d.count;
         if (s->options->json)
-            print_json(&j, p->outputs.at[i].name, got[i], &d);
+            print_json(&j, m->outputs[i].name, got[i], &d);
         else
-            print_text(p->outputs.at[i].name, got[i], &d);
+            print_text(m->outputs[i].name, got[i], &d);
     }
     if (s->options->json) {
         json_end(&j, ']');
@@ -69,19 +69,26 @@ static bool compare_all(Session *s, const Program *p, const Tensor *const *got, 
     return ok;
 }
 
+static const Tensor **by_definition(Session *s, const Program *p, const Tensor *const *inputs) {
+    Model *m = pipeline_model(s, p, "interp");
+    return m ? ports_run(s, m, inputs) : NULL;
+}
+
 int command_verify(Session *s) {
     const Options *o = s->options;
     const Graph *reference = o->reference ? reference_graph(s) : NULL;
     if (o->reference && !reference) return diag_status(&s->unit);
-    Program *p = pipeline_program(s, o->plain);
-    const Tensor **inputs = p ? ports_inputs(s, p) : NULL;
-    const Tensor **got = inputs ? ports_run(s, p, backend_of(o), inputs) : NULL;
+    const Program *p = pipeline_program(s, o->plain);
+    Model *m = p ? pipeline_model(s, p, backend_of(o)) : NULL;
+    const Tensor **inputs = m ? ports_inputs(s, m) : NULL;
+    const Tensor **got = inputs ? ports_run(s, m, inputs) : NULL;
     const Tensor **want = NULL;
     if (got && reference)
-        want = reference_run(s, reference, p, inputs);
+        want = reference_run(s, reference, m, inputs);
     else if (got)
-        want = o->expect.n ? ports_expected(s, p) : ports_run(s, p, "interp", inputs);
+        want = o->expect.n ? ports_expected(s, m) : by_definition(s, p, inputs);
+    sonoc_close(m);
     if (!want) return diag_status(&s->unit);
     session_stage(s, NULL);
-    return compare_all(s, p, got, want) ? STATUS_OK : STATUS_DIFFERS;
+    return compare_all(s, m, got, want) ? STATUS_OK : STATUS_DIFFERS;
 }

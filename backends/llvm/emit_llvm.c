@@ -34,14 +34,18 @@ static void add_attribute(LLVMContextRef c, Value function, unsigned place, cons
     LLVMAddAttributeAtIndex(function, place, LLVMCreateEnumAttribute(c, kind, value));
 }
 
-/* Buffers never overlap. */
-static void add_param_attributes(LLVMContextRef c, Value function, unsigned place, const KernelParam *p) {
+static bool lies_in_arena(const Buffer *b) { return b->kind == BUF_ARENA || b->kind == BUF_SCRATCH; }
+
+/* Buffers do not overlap, unless one overwrites another. */
+static void add_param_attributes(LLVMContextRef c, Value function, const KernelParams *params, int i) {
+    const KernelParam *p = &params->list.at[i];
     const Buffer *b = p->buffer;
+    unsigned place = (unsigned)i + 1;
     uint64_t bytes = (uint64_t)b->count * (uint64_t)dtypes[b->type].bytes;
-    add_attribute(c, function, place, "noalias", 0);
+    if (!kernel_param_is_shared(params, b)) add_attribute(c, function, place, "noalias", 0);
     add_attribute(c, function, place, "nocapture", 0);
     if (!p->written) add_attribute(c, function, place, "readonly", 0);
-    if (b->kind == BUF_ARENA) add_attribute(c, function, place, "align", 64);
+    if (lies_in_arena(b)) add_attribute(c, function, place, "align", 64);
     if (bytes) add_attribute(c, function, place, "dereferenceable", bytes);
 }
 
@@ -69,7 +73,7 @@ static Value kernel_declared(const Frame *f, const LlvmUnit *u, int number) {
     add_attribute(c, function, (unsigned)LLVMAttributeFunctionIndex, "nounwind", 0);
     add_attribute(c, function, (unsigned)LLVMAttributeFunctionIndex, "noinline", 0);
     for (int i = 0; i < params->list.n; i++)
-        add_param_attributes(c, function, (unsigned)i + 1, &params->list.at[i]);
+        add_param_attributes(c, function, params, i);
     return function;
 }
 
@@ -89,7 +93,7 @@ void unit_add_kernel(const Frame *f, const LlvmUnit *u, int number) {
     Emitter e = {.program = f->program, .kernel = k, .context = u->context, .module = u->module};
     Escape *escape_here = arena_escape(f->arena);
     e.builder = builder_resume(f->program, k);
-    e.arena = arena_new(0, escape_here);
+    e.arena = arena_new(NULL, 0, escape_here);
     if (!e.arena) escape(escape_here, STATUS_LIMIT, "out of memory");
     e.function = kernel_declared(f, u, number);
     e.ir = LLVMCreateBuilderInContext(u->context);
@@ -113,7 +117,7 @@ static Value pointer_from(Runner *r, Value table, int number) {
 }
 
 static Value place_of(Runner *r, const Buffer *b) {
-    if (b->kind == BUF_ARENA) return pointer_at(r->ir, r->unit->context, r->arena, b->offset);
+    if (lies_in_arena(b)) return pointer_at(r->ir, r->unit->context, r->arena, b->offset);
     if (b->kind == BUF_CONST && r->scattered) return pointer_from(r, r->weights, b->id);
     if (b->kind == BUF_CONST) return pointer_at(r->ir, r->unit->context, r->weights, r->image.offsets[b->id]);
     if (!r->places[b->id]) BUG(r->frame->program->unit, "buffer '%s' has no place", b->name);

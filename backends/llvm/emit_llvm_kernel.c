@@ -110,7 +110,9 @@ static void emit_stmt(Emitter *e, const Stmt *s) {
     case ST_FOR: emit_for(e, s); break;
     case ST_IF: emit_if(e, s); break;
     case ST_LET: e->vars[s->var->id] = expr_value(e, s->value); break;
-    case ST_LOCAL: memory_declare(e, s->buffer); break;
+    case ST_LOCAL:
+        if (s->buffer->kind == BUF_LOCAL) memory_declare(e, s->buffer);
+        break;
     case ST_STORE:
     case ST_ACC: memory_write(e, s); break;
     }

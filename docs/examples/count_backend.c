@@ -50,10 +50,16 @@ static void print_counts(const Counts *c) {
     for (int op = 0; op < SC_COUNT; op++) print_count(scalar_infos[op].text, c->scalars[op]);
 }
 
-bool backend_count_run(const Program *p, const char *options, const void *const *inputs, void *const *outputs,
-                       RunError *error) {
+void *backend_count_open(const Program *p, const char *options, RunError *error) {
     Counts counts = {0};
     for (int i = 0; i < p->kernels.n; i++) count_block(p->kernels.at[i]->body, 1, &counts);
     print_counts(&counts);
-    return backend_interp_run(p, options, inputs, outputs, error);
+    return backend_interp_open(p, options, error);
 }
+
+bool backend_count_run(const void *opened, void *arena, const void *const *inputs, void *const *outputs,
+                       RunError *error) {
+    return backend_interp_run(opened, arena, inputs, outputs, error);
+}
+
+void backend_count_close(void *opened) { backend_interp_close(opened); }

@@ -270,8 +270,8 @@ static void conv_product(Lower *l, Conv *c) {
     g.row_step = even_step(c, &g);
     gemm_pack(l, &g, c->groups, c->weights->buffer);
     lower_begin_kernel(l, c->node, NULL);
-    c->n = st_for_n(l->b, LOOP_SERIAL, "n", c->x->dims[0].size);
-    c->group = st_for_n(l->b, LOOP_SERIAL, "group", c->groups);
+    c->n = st_for_n(l->b, LOOP_PARALLEL, "n", c->x->dims[0].size);
+    c->group = st_for_n(l->b, LOOP_PARALLEL, "group", c->groups);
     g.b_offset = ex_offset(l->b, c->group, gemm_packed_count(&g), ex_index(l->b, 0));
     gemm_loops(l, &g);
     builder_kernel(l->b)->macs *= c->x->dims[0].size * c->groups;
@@ -318,11 +318,11 @@ static void conv_depthwise(Lower *l, Conv *c) {
     c->weights = lower_storage(l, c->w);
     lower_begin_kernel(l, c->node, NULL);
     const Expr *o[MAX_RANK];
-    o[0] = st_for_n(l->b, LOOP_SERIAL, "n", c->x->dims[0].size);
+    o[0] = st_for_n(l->b, LOOP_PARALLEL, "n", c->x->dims[0].size);
     for (int d = 0; d < c->axes; d++)
-        o[d + 2] = st_for_n(l->b, d ? LOOP_SERIAL : LOOP_PARALLEL, "o", c->window.out[d]);
+        o[d + 2] = st_for_n(l->b, LOOP_PARALLEL, "o", c->window.out[d]);
     if (channels / lanes) {
-        const Expr *block = st_for_n(l->b, LOOP_SERIAL, "block", channels / lanes);
+        const Expr *block = st_for_n(l->b, LOOP_PARALLEL, "block", channels / lanes);
         depthwise_channels(l, c, o, ex_offset(l->b, block, lanes, ex_index(l->b, 0)), lanes);
         st_end(l->b);
     }

@@ -314,6 +314,14 @@ static int n_uses(S s, const struct sonoc_value *v) {
     return our_value(v)->n_uses;
 }
 
+/* What a pass made stands where that stood, and is known to the user by its name. */
+static void take_place(Node *made, const Node *old) {
+    if (made->position >= 0) return;
+    made->position = old->position;
+    made->scope = old->scope;
+    made->name = old->name;
+}
+
 static bool replace(S s, struct sonoc_value *old, struct sonoc_value *by) {
     const Call *c = check_pass(s);
     const Value *from = our_value(old), *to = our_value(by);
@@ -322,6 +330,7 @@ static bool replace(S s, struct sonoc_value *old, struct sonoc_value *by) {
         call_misused(c, "'%s' is replaced by a value of another type", from->name);
     if (c->allow && from->producer && !c->allow(c->graph, from->producer, c->allow_context))
         return false;
+    if (from->producer && to->producer) take_place(to->producer, from->producer);
     graph_replace_uses(c->graph, our_value(old), our_value(by));
     graph_count_uses(c->graph);
     return true;

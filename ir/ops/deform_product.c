@@ -18,8 +18,10 @@ typedef struct Product {
     int64_t in, columns, groups, offset_groups, channels, taps, pixels,
         block; /* in, columns: of a group */
     const Storage *from, *weights;
-    Buffer *gathered;               /* [pixel][tap][channel] */
-    Buffer *sums;                   /* of a block, where it is gathered chunk by chunk */
+    bool is_streamed;               /* gathered chunk by chunk */
+    int64_t gathered_count;         /* elements of a pixel that are gathered at a time */
+    Buffer *gathered;               /* [pixel][tap][channel], or [pixel][channel of the chunk] */
+    Buffer *sums;                   /* of a block, where it is streamed */
     const Expr *n, *number, *group; /* image, block of pixels, weight group at hand */
 } Product;
 
@@ -176,7 +178,7 @@ static void gather_tap(Lower *l, const Product *p, const Expr *m, const Expr *ky
 }
 
 static void gather_block(Lower *l, const Product *p) {
-    const Expr *m = st_for_n(l->b, LOOP_SERIAL, "pixel", p->block);
+    const Expr *m = st_for_n(l->b, LOOP_PARALLEL, "pixel", p->block);
     const Expr *ky = st_for_n(l->b, LOOP_SERIAL, "ky", p->window.kernel[0]);
     const Expr *kx = st_for_n(l->b, LOOP_SERIAL, "kx", p->window.kernel[1]);
     gather_tap(l, p, m, ky, kx, st_for_n(l->b, LOOP_SERIAL, "group", p->offset_groups));
@@ -288,17 +290,15 @@ static void plan_block(Lower *l, Product *p, Gemm *g) {
     int64_t bytes = dtypes[g->wide].bytes, count = p->taps * p->channels;
     g->rows = p->pixels;
     gemm_plan(l, g);
-    bool streamed = g->n_outer > 0 && p->offset_groups == 1;
-    if (streamed) {
+    p->is_streamed = g->n_outer > 0 && p->offset_groups == 1;
+    if (p->is_streamed) {
         count = g->k_extent[g->n_k - 1];
         g->row = chunk_row;
         g->row_step = count;
     }
-    p->block = block_of(l, p->pixels, bytes * (streamed ? count + p->columns : count));
+    p->gathered_count = count;
+    p->block = block_of(l, p->pixels, bytes * (p->is_streamed ? count + p->columns : count));
     g->rows = p->block;
-    p->gathered = lower_scratch(l, "gathered", g->wide, p->block * count);
-    if (streamed) p->sums = lower_scratch(l, "sums", g->wide, gemm_sums_count(g));
-    g->a = p->gathered;
 }
 
 void deform_product(Lower *l, Node *n) {
@@ -320,12 +320,17 @@ void deform_product(Lower *l, Node *n) {
     plan_block(l, &p, &g);
     gemm_pack(l, &g, p.groups, p.weights->buffer);
     lower_begin_kernel(l, n, NULL);
-    p.n = st_for_n(l->b, LOOP_SERIAL, "n", p.x->dims[0].size);
-    p.number = st_for_n(l->b, LOOP_SERIAL, "block", (p.pixels + p.block - 1) / p.block);
-    if (!p.sums) gather_block(l, &p);
-    p.group = st_for_n(l->b, LOOP_SERIAL, "group", p.groups);
+    p.n = st_for_n(l->b, LOOP_PARALLEL, "n", p.x->dims[0].size);
+    p.number = st_for_n(l->b, LOOP_PARALLEL, "block", (p.pixels + p.block - 1) / p.block);
+    p.gathered = st_scratch(l->b, "gathered", g.wide, p.block * p.gathered_count);
+    g.a = p.gathered;
+    if (p.is_streamed)
+        p.sums = st_scratch(l->b, "sums", g.wide, gemm_sums_count(&g));
+    else
+        gather_block(l, &p);
+    p.group = st_for_n(l->b, p.is_streamed ? LOOP_SERIAL : LOOP_PARALLEL, "group", p.groups);
     g.b_offset = ex_offset(l->b, p.group, gemm_packed_count(&g), ex_index(l->b, 0));
-    if (p.sums)
+    if (p.is_streamed)
         stream_block(l, &p, &g);
     else
         gemm_loops(l, &g);

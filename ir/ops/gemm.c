@@ -2,8 +2,7 @@
  * registers.
  *
  * B is packed so that a k step reads tile_vectors * lanes neighbours; A is read in place, one
- * broadcast a row. A block of rows runs through all column blocks before the next, so that its part
- * of A stays in cache. */
+ * broadcast a row. Blocks of rows are so long that their part of A stays in cache. */
 #include "gemm.h"
 #include "interp.h"
 #include "ops.h"
@@ -11,6 +10,7 @@
 enum {
     BLOCK_BYTES = 128 * 1024, /* of A, for a block of rows */
     BLOCK_SUMS = 4096,        /* elements of the sums of a block: they live on the stack */
+    ENOUGH_BLOCKS = 16, /* of rows, for threads */
     CHUNK = 384 /* longest chain of multiply-adds, where the inner dimension can be cut */
 };
 
@@ -117,7 +117,7 @@ static void pack_loops(Lower *l, const Gemm *g, int64_t batches, const Buffer *s
     int64_t blocks = g->columns / tile_columns(g), rest = g->columns % tile_columns(g);
     Pack p = {.source = source, .batch = st_for_n(l->b, LOOP_PARALLEL, "batch", batches)};
     if (blocks) {
-        const Expr *block = st_for_n(l->b, LOOP_SERIAL, "block", blocks);
+        const Expr *block = st_for_n(l->b, LOOP_PARALLEL, "block", blocks);
         pack_block(l, g, p, block, tile_columns(g), tile_columns(g));
         st_end(l->b);
     }
@@ -433,13 +433,76 @@ static void find_rows(Lower *l, const Gemm *g, Block *block) {
     st_end(l->b);
 }
 
+/* Bytes of A that a row adds to those before it. */
+static int64_t row_bytes(const Gemm *g) {
+    return dtypes[g->a->type].bytes * g->inner / (g->n_k > 1 ? g->k_extent[0] : 1);
+}
+
+/* Blocks of about one size.  The last tile of all may reach back over its neighbour, so it does not
+ * stand in a block alone: blocks run side by side. */
 static int64_t tiles_in_block(const Gemm *g, int64_t n_tiles) {
-    int64_t row_bytes = dtypes[g->a->type].bytes * g->inner / (g->n_k > 1 ? g->k_extent[0] : 1);
-    int64_t n = BLOCK_BYTES / (row_bytes * g->tile_rows + 1);
+    int64_t n = BLOCK_BYTES / (row_bytes(g) * g->tile_rows + 1);
     int64_t most = BLOCK_SUMS / (g->tile_rows * tile_columns(g));
     if (n > most) n = most;
     if (n < 4) n = 4;
-    return n < n_tiles ? n : n_tiles;
+    if (n >= n_tiles) return n_tiles;
+    int64_t blocks = (n_tiles + n - 1) / n;
+    n = (n_tiles + blocks - 1) / blocks;
+    while (n_tiles % n == 1 && g->rows % g->tile_rows) n++;
+    return n;
+}
+
+/* A block of rows against all columns, or against one block of them.  Where B does not stay in
+ * cache, it is read once: all rows against a block of its columns. */
+typedef struct Order {
+    int64_t row_blocks, column_blocks;
+    bool one_by_one;    /* an iteration is one block of rows and one of columns */
+    bool columns_outer;
+} Order;
+
+static Order order_of(Lower *l, const Gemm *g, int64_t n_tiles, int64_t most) {
+    int64_t columns = tile_columns(g);
+    Order o = {.row_blocks = (n_tiles + most - 1) / most,
+               .column_blocks = (g->columns + columns - 1) / columns};
+    int64_t a = row_bytes(g) * g->rows, b = dtypes[g->wide].bytes * g->inner * g->columns;
+    o.columns_outer = b > l->program->target->l2_bytes / 2 &&
+                      (o.row_blocks - 1) * b > (o.column_blocks - 1) * a;
+    o.one_by_one = o.column_blocks > 1 && (o.columns_outer || o.row_blocks < ENOUGH_BLOCKS);
+    return o;
+}
+
+static Block block_of_rows(Lower *l, const Gemm *g, const Expr *number, int64_t n_tiles,
+                           int64_t most) {
+    Block block = {.most = most};
+    block.first = ex_offset(l->b, number, most, ex_index(l->b, 0));
+    block.count = ex_index(l->b, most);
+    if (n_tiles % most)
+        block.count = ex_min(l->b, block.count, ex_sub(l->b, ex_index(l->b, n_tiles), block.first));
+    find_rows(l, g, &block);
+    return block;
+}
+
+static void all_columns(Lower *l, const Gemm *g, const Block *block) {
+    int64_t columns = tile_columns(g), whole = g->columns / columns, rest = g->columns % columns;
+    if (whole) {
+        const Expr *number = st_for_n(l->b, LOOP_SERIAL, "columns", whole);
+        column_block(l, g, block, number, columns);
+        st_end(l->b);
+    }
+    if (rest) column_block(l, g, block, ex_index(l->b, whole), rest);
+}
+
+static void some_columns(Lower *l, const Gemm *g, const Block *block, const Expr *number) {
+    int64_t columns = tile_columns(g), whole = g->columns / columns, rest = g->columns % columns;
+    if (!rest) {
+        column_block(l, g, block, number, columns);
+        return;
+    }
+    st_if(l->b, ex_lt(l->b, number, ex_index(l->b, whole)));
+    column_block(l, g, block, number, columns);
+    st_else(l->b);
+    column_block(l, g, block, ex_index(l->b, whole), rest);
+    st_end(l->b);
 }
 
 /* Chunks outermost. */
@@ -510,22 +573,19 @@ void gemm_sums_end(Lower *l, const Gemm *g, Buffer *sums) {
 }
 
 void gemm_loops(Lower *l, const Gemm *g) {
-    int64_t n_tiles = (g->rows + g->tile_rows - 1) / g->tile_rows, columns = tile_columns(g);
-    int64_t blocks = g->columns / columns, rest = g->columns % columns;
-    Block block = {.most = tiles_in_block(g, n_tiles)};
-    const Expr *rows =
-        st_for_n(l->b, LOOP_PARALLEL, "block", (n_tiles + block.most - 1) / block.most);
-    block.first = ex_offset(l->b, rows, block.most, ex_index(l->b, 0));
-    block.count = ex_index(l->b, block.most);
-    if (n_tiles % block.most)
-        block.count = ex_min(l->b, block.count, ex_sub(l->b, ex_index(l->b, n_tiles), block.first));
-    find_rows(l, g, &block);
-    if (blocks) {
-        const Expr *number = st_for_n(l->b, LOOP_SERIAL, "columns", blocks);
-        column_block(l, g, &block, number, columns);
-        st_end(l->b);
-    }
-    if (rest) column_block(l, g, &block, ex_index(l->b, blocks), rest);
+    int64_t n_tiles = (g->rows + g->tile_rows - 1) / g->tile_rows, most = tiles_in_block(g, n_tiles);
+    Order o = order_of(l, g, n_tiles, most);
+    int64_t count = o.one_by_one ? o.row_blocks * o.column_blocks : o.row_blocks;
+    const Expr *number = st_for_n(l->b, LOOP_PARALLEL, "block", count), *rows = number;
+    const Expr *by = ex_index(l->b, o.columns_outer ? o.row_blocks : o.column_blocks);
+    if (o.one_by_one)
+        rows = o.columns_outer ? ex_rem(l->b, number, by) : ex_div(l->b, number, by);
+    Block block = block_of_rows(l, g, rows, n_tiles, most);
+    if (o.one_by_one)
+        some_columns(l, g, &block,
+                     o.columns_outer ? ex_div(l->b, number, by) : ex_rem(l->b, number, by));
+    else
+        all_columns(l, g, &block);
     st_end(l->b);
     builder_kernel(l->b)->macs += g->rows * g->columns * g->inner;
 }

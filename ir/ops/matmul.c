@@ -234,7 +234,7 @@ static void matmul_product(Lower *l, MatMul *p) {
     int64_t batches = 1;
     g.b_offset = ex_index(l->b, 0);
     for (int d = 0; d < p->batch_rank; d++) {
-        p->at[d] = st_for_n(l->b, LOOP_SERIAL, "batch", p->batch[d]);
+        p->at[d] = st_for_n(l->b, LOOP_PARALLEL, "batch", p->batch[d]);
         batches *= p->batch[d];
         g.b_offset = ex_offset(l->b, p->at[d], p->b_batch[d] * gemm_packed_count(&g), g.b_offset);
     }

@@ -110,7 +110,7 @@ static int lanes_axis(Lower *l, const Value *v) {
 static void fold_axis(Lower *l, Part *p, int64_t extent) {
     int64_t lanes = l->program->target->lanes, blocks = extent / lanes, rest = extent % lanes;
     if (blocks) {
-        const Expr *i = st_for_n(l->b, LOOP_SERIAL, "i", blocks);
+        const Expr *i = st_for_n(l->b, LOOP_PARALLEL, "i", blocks);
         p->first = ex_offset(l->b, i, lanes, ex_index(l->b, 0));
         p->lanes = lanes;
         fold_part(l, p);
@@ -134,8 +134,7 @@ static void large_box(Lower *l, const Nest *nest) {
     }
     for (int d = 0; d < out->rank; d++) {
         if (d == p.axis) continue;
-        LoopKind kind = d == (p.axis == 0) ? LOOP_PARALLEL : LOOP_SERIAL;
-        p.index[d] = st_for_n(l->b, kind, "o", dim_of(out, d));
+        p.index[d] = st_for_n(l->b, LOOP_PARALLEL, "o", dim_of(out, d));
     }
     fold_axis(l, &p, dim_of(out, p.axis));
     for (int d = 0; d < out->rank; d++)

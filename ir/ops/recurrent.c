@@ -363,7 +363,7 @@ static void time_step(Lower *l, Recurrent *r) {
 }
 
 static Buffer *unit_array(Lower *l, const Recurrent *r, const char *name) {
-    if (r->hidden > STACK_ELEMENTS) return lower_scratch(l, name, r->wide, r->hidden);
+    if (r->hidden > STACK_ELEMENTS) return st_scratch(l->b, name, r->wide, r->hidden);
     return st_local(l->b, name, r->wide, r->hidden, 0);
 }
 
@@ -390,9 +390,7 @@ static void sequence(Lower *l, Recurrent *r) {
 }
 
 static void run_direction(Lower *l, Recurrent *r) {
-    /* state that is too large for the stack is shared by the iterations: then they must follow one
-     * another */
-    r->b = st_for_n(l->b, r->hidden > STACK_ELEMENTS ? LOOP_SERIAL : LOOP_PARALLEL, "b", r->batch);
+    r->b = st_for_n(l->b, LOOP_PARALLEL, "b", r->batch);
     r->h = unit_array(l, r, "h");
     r->new_h = unit_array(l, r, "new_h");
     r->sum = st_local(l->b, "sum", r->wide, MOST_GATES, 0);

@@ -212,18 +212,12 @@ static const Expr *product_row(Lower *l, const Gemm *g, const Expr *m) {
     return ex_offset(l->b, m, s->stride[3], ex_offset(l->b, c->row, s->stride[2], index));
 }
 
-static const Expr *scratch_start(Lower *l, const UpsampleConv *c, const Buffer *b) {
-    return ex_offset(l->b, c->number, b->count / (c->channels / c->block), ex_index(l->b, 0));
-}
-
 static void product_store(Lower *l, const Gemm *g, const Expr *m, const Expr *column,
                           const Expr *x) {
     const UpsampleConv *c = g->context;
     const Expr *slot = ex_rem(l->b, c->row, ex_index(l->b, c->ring_rows));
     const Expr *pixel = ex_offset(l->b, slot, c->in_w, m);
-    st_store(l->b, c->ring,
-             ex_add(l->b, scratch_start(l, c, c->ring), ex_offset(l->b, pixel, g->columns, column)),
-             x);
+    st_store(l->b, c->ring, ex_offset(l->b, pixel, g->columns, column), x);
 }
 
 /* Column t * block + channel of a block is tap t of that channel. */
@@ -265,28 +259,26 @@ static const Expr *open_channels(Lower *l, const UpsampleConv *c) {
 }
 
 static void vertical(Lower *l, const UpsampleConv *c, const Expr *y, DType wide) {
-    const Expr *x = st_for_n(l->b, LOOP_SERIAL, "x", c->in_w),
+    const Expr *x = st_for_n(l->b, LOOP_PARALLEL, "x", c->in_w),
                *kx = st_for_n(l->b, LOOP_SERIAL, "kx", c->kw);
     const Expr *channel = open_channels(l, c);
     const Expr *start =
         ex_offset(l->b, x, c->kh * c->kw * c->block, ex_offset(l->b, kx, c->block, channel));
-    start = ex_add(l->b, scratch_start(l, c, c->ring), start);
     const Expr *sum = weighted_sum(l, ex_const(l->b, wide, 0), c->ring, start, c->row_at,
                                    c->row_weight, y, c->kh, c->kw * c->block);
     const Expr *to = ex_offset(l->b, ex_offset(l->b, x, c->kw, kx), c->block, channel);
-    st_store(l->b, c->line, ex_add(l->b, scratch_start(l, c, c->line), to), sum);
+    st_store(l->b, c->line, to, sum);
     for (int i = 0; i < 4; i++) st_end(l->b);
 }
 
 static void horizontal(Lower *l, const UpsampleConv *c, const Expr *y, DType wide) {
-    const Expr *x = st_for_n(l->b, LOOP_SERIAL, "x", c->out_w);
+    const Expr *x = st_for_n(l->b, LOOP_PARALLEL, "x", c->out_w);
     const Expr *in_block = open_channels(l, c);
     const Expr *index[4] = {c->n, ex_offset(l->b, c->number, c->block, in_block), y, x};
-    const Expr *start = ex_add(l->b, scratch_start(l, c, c->line), in_block);
     const Expr *bias = c->bias ? lower_load_wide(l, c->bias, index + 1) : ex_const(l->b, wide, 0);
     lower_store(
         l, c->out, index,
-        weighted_sum(l, bias, c->line, start, c->column_at, c->column_weight, x, c->kw, c->block));
+        weighted_sum(l, bias, c->line, in_block, c->column_at, c->column_weight, x, c->kw, c->block));
     for (int i = 0; i < 3; i++) st_end(l->b);
 }
 
@@ -327,11 +319,11 @@ static void exchanged(Lower *l, UpsampleConv *c, DType wide) {
     gemm_pack(l, &g, blocks, c->weights->buffer);
     row_tables(l, c, wide);
     column_tables(l, c, wide);
-    c->ring = lower_scratch(l, "ring", wide, blocks * c->ring_rows * c->in_w * g.columns);
-    c->line = lower_scratch(l, "line", wide, blocks * c->in_w * c->kw * c->block);
     lower_begin_kernel(l, c->node, NULL);
-    c->n = st_for_n(l->b, LOOP_SERIAL, "n", c->batch);
+    c->n = st_for_n(l->b, LOOP_PARALLEL, "n", c->batch);
     c->number = st_for_n(l->b, LOOP_PARALLEL, "channels", blocks);
+    c->ring = st_scratch(l->b, "ring", wide, c->ring_rows * c->in_w * g.columns);
+    c->line = st_scratch(l->b, "line", wide, c->in_w * c->kw * c->block);
     g.b_offset = ex_offset(l->b, c->number, gemm_packed_count(&g), ex_index(l->b, 0));
     const Expr *y = st_for_n(l->b, LOOP_SERIAL, "y", c->out_h);
     output_row(l, c, &g, y);

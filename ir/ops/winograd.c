@@ -18,7 +18,8 @@ enum {
     POSITIONS = SIDE * SIDE,
     LEAST_CHANNELS = 32,
     LEAST_PIXELS = 1024,  /* smaller maps are bound by reading four times the weights */
-    BLOCK_BYTES = 3 << 19 /* of U and M together */
+    BLOCK_BYTES = 3 << 19, /* of U and M together */
+    FEW_BLOCKS = 8 /* below, an odd number of blocks keeps one of two threads waiting */
 };
 
 /* Interpolation points 0, A, -A, B, -B and infinity, with A = sqrt(1/2) and B = sqrt(2): rounding
@@ -85,11 +86,10 @@ static const Expr *combine(Lower *l, const double *row, int n, const Expr *const
     return sum;
 }
 
-/* First row and column of outputs of a tile; the tiles beyond the last repeat it. */
-static void tile_origin(Lower *l, const Winograd *w, const Expr *block, const Expr *t,
-                        const Expr **y, const Expr **x) {
-    const Expr *number = ex_offset(l->b, block, w->block, t), *across = ex_index(l->b, w->tiles_x);
-    number = ex_min(l->b, number, ex_index(l->b, w->tiles - 1));
+/* First row and column of outputs of a tile. */
+static void tile_origin(Lower *l, const Winograd *w, const Expr *number, const Expr **y,
+                        const Expr **x) {
+    const Expr *across = ex_index(l->b, w->tiles_x);
     *y = ex_offset(l->b, ex_div(l->b, number, across), TILE, ex_index(l->b, 0));
     *x = ex_offset(l->b, ex_rem(l->b, number, across), TILE, ex_index(l->b, 0));
 }
@@ -152,9 +152,11 @@ static void input_tile(Lower *l, const Winograd *w, const Expr *y, const Expr *x
     for (int k = 0; k < 3; k++) st_end(l->b);
 }
 
+/* The tiles beyond the last repeat it. */
 static void transform_inputs(Lower *l, const Winograd *w, const Expr *block) {
-    const Expr *y, *x, *t = st_for_n(l->b, LOOP_SERIAL, "tile", w->block);
-    tile_origin(l, w, block, t, &y, &x);
+    const Expr *y, *x, *t = st_for_n(l->b, LOOP_PARALLEL, "tile", w->block);
+    const Expr *number = ex_offset(l->b, block, w->block, t);
+    tile_origin(l, w, ex_min(l->b, number, ex_index(l->b, w->tiles - 1)), &y, &x);
     input_tile(l, w, y, x, t);
     st_end(l->b);
 }
@@ -192,8 +194,10 @@ static void output_column(Lower *l, const Winograd *w, const Square *square, con
 
 static void transform_outputs(Lower *l, const Winograd *w, const Expr *block) {
     const Conv *c = w->conv;
-    const Expr *y, *x, *t = st_for_n(l->b, LOOP_SERIAL, "tile", w->block);
-    tile_origin(l, w, block, t, &y, &x);
+    const Expr *y, *x, *t = st_for_n(l->b, LOOP_PARALLEL, "tile", w->block);
+    const Expr *number = ex_offset(l->b, block, w->block, t);
+    st_if(l->b, ex_lt(l->b, number, ex_index(l->b, w->tiles)));
+    tile_origin(l, w, number, &y, &x);
     const Expr *vector = st_for_n(l->b, LOOP_SERIAL, "vector", c->out_channels / w->lanes);
     Square square = {st_local(l->b, "square", w->wide, SIDE * TILE * w->lanes, w->lanes), TILE};
     const Expr *i = st_for_n(l->b, LOOP_UNROLL, "i", SIDE),
@@ -210,8 +214,7 @@ static void transform_outputs(Lower *l, const Winograd *w, const Expr *block) {
     st_end(l->b);
     st_end(l->b);
     output_column(l, w, &square, y, x, vector);
-    st_end(l->b);
-    st_end(l->b);
+    for (int k = 0; k < 3; k++) st_end(l->b);
 }
 
 /* The products. */
@@ -258,10 +261,13 @@ static const Expr *transformed_weight(Lower *l, const Gemm *g, const Buffer *sou
     return sum;
 }
 
+/* All blocks are of one size, but for the last: threads share them. */
 static int64_t block_tiles(const Conv *c, int64_t tiles, int rows) {
     int64_t n = BLOCK_BYTES / (POSITIONS * 4 * (c->in + c->out_channels)) / rows * rows;
     if (n < 4 * rows) n = 4 * rows;
-    return n < tiles ? n : tiles;
+    int64_t blocks = (tiles + n - 1) / n;
+    if (blocks > 1 && blocks < FEW_BLOCKS) blocks += blocks % 2;
+    return (tiles + blocks - 1) / blocks;
 }
 
 void conv_winograd(Lower *l, Conv *c) {
@@ -284,17 +290,17 @@ void conv_winograd(Lower *l, Conv *c) {
               .context = &w};
     c->from = lower_storage(l, c->x);
     c->weights = lower_storage(l, c->w);
-    w.inputs = lower_scratch(l, "tiles", w.wide, POSITIONS * w.block * c->in);
-    w.products = lower_scratch(l, "products", w.wide, POSITIONS * w.block * c->out_channels);
-    g.a = w.inputs;
     gemm_plan(l, &g);
     gemm_pack(l, &g, POSITIONS, c->weights->buffer);
     lower_begin_kernel(l, c->node, NULL);
-    c->n = st_for_n(l->b, LOOP_SERIAL, "n", c->x->dims[0].size);
+    c->n = st_for_n(l->b, LOOP_PARALLEL, "n", c->x->dims[0].size);
     int64_t blocks = (w.tiles + w.block - 1) / w.block;
-    const Expr *block = st_for_n(l->b, LOOP_SERIAL, "tiles", blocks);
+    const Expr *block = st_for_n(l->b, LOOP_PARALLEL, "tiles", blocks);
+    w.inputs = st_scratch(l->b, "tiles", w.wide, POSITIONS * w.block * c->in);
+    w.products = st_scratch(l->b, "products", w.wide, POSITIONS * w.block * c->out_channels);
+    g.a = w.inputs;
     transform_inputs(l, &w, block);
-    w.position = st_for_n(l->b, LOOP_SERIAL, "position", POSITIONS);
+    w.position = st_for_n(l->b, LOOP_PARALLEL, "position", POSITIONS);
     g.b_offset = ex_offset(l->b, w.position, gemm_packed_count(&g), ex_index(l->b, 0));
     gemm_loops(l, &g);
     st_end(l->b);

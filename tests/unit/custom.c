@@ -93,7 +93,7 @@ static bool twice_run(S *s) {
 }
 
 static const struct sonoc_pass twice = {SONOC_API, "twice", "one Relu is enough",
-                                        SONOC_BIT, 1,       twice_run};
+                                        SONOC_BIT, 1,       twice_run, false};
 
 static void enter(const struct sonoc_registry *r) {
     r->add_op(r, &running);

@@ -322,7 +322,7 @@ static bool check(const Program *p) {
 static bool run_one(const Program *p, const char *backend, const char *options,
                     const void *const *inputs, void *const *expect, void *const *got) {
     RunError error;
-    if (backend_find(backend)->run(p, options, inputs, got, &error))
+    if (backend_run(backend_find(backend), p, options, inputs, got, &error))
         return !compare(p, expect, got, options ? options : backend);
     printf("FAILED: %s\n", error.message);
     return false;
@@ -340,7 +340,7 @@ static bool run(Source *s, char **commands, int n) {
         inputs[k] = data;
     }
     void *const *expect = new_outputs(p), *const *got = new_outputs(p);
-    bool ok = backend_find("interp")->run(p, NULL, inputs, expect, &error);
+    bool ok = backend_run(backend_find("interp"), p, NULL, inputs, expect, &error);
     if (!ok) printf("FAILED: the interpreter: %s\n", error.message);
     for (int k = 0; ok && k < n; k++)
         ok = run_one(p, "c", commands[k], inputs, expect, got);

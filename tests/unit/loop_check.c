@@ -65,6 +65,49 @@ static void structure(void) {
     check(HEAD "for lanes l in 8 { for unroll i in 2 { y[l] = 0.0 } } }", 0, NULL);
 }
 
+/* Iterations of a parallel loop do not meet. */
+static void parallel(void) {
+    static const char meets[] = "iterations of a parallel loop may meet";
+    check(HEAD "for parallel i in 64 { y[i] = x[i] } }", 0, NULL);
+    check(HEAD "for parallel i in 8 { y[0] = x[i] } }", 0, meets);
+    check(HEAD "for parallel i in 8 { y[0] += x[i] } }", 0, meets);
+    check(HEAD "for parallel i in 63 { y[i] = y[i + 1] } }", 0, meets);
+    check(HEAD "for parallel i in 63 { y[i] = y[i] + x[i + 1] } }", 0, NULL);
+    check(HEAD "for parallel i in 8 { for j in 8 { y[i*8 + j] = 0.0 } } }", 0, NULL);
+    check(HEAD "for parallel i in 8 { for j in 9 { if i*8 + j < 64 { y[i*8 + j] = 0.0 } } } }", 0, meets);
+    check(HEAD "for parallel i in 8 { for j in 9 { if j < 8 { y[i*8 + j] = 0.0 } } } }", 0, NULL);
+    check(HEAD "for parallel i in 8 { for j in 8 { y[j*8 + i] = 0.0 } } }", 0, NULL);
+    check(HEAD "for parallel i in 8 { for j in 4 { y[j*8 + i] = y[j*8 + i + 32] } } }", 0, NULL);
+    check(HEAD "for j in 8 { for parallel i in 8 { y[j + i*8] = y[j + i*8] + 1.0 } } }", 0, NULL);
+    check(HEAD "for j in 8 { for parallel i in 4 { y[j + i*3] = 0.0 } } }", 0, NULL);
+    check(HEAD "for parallel i in 8 { for j in 8 { y[i*4 + j] = 0.0 } } }", 0, meets);
+    check(HEAD "for parallel i in 8 { for parallel j in 8 { y[i*8] = 0.0 } } }", 0, meets);
+    /* rows of 3 kept 4 apart: a number is known by quotient and remainder */
+    check(HEAD "for parallel i in 12 { for j in 3 { y[(i*3 + j)/3*4 + (i*3 + j)%3] = 0.0 } } }", 0, NULL);
+    check(HEAD "for parallel i in 12 { for j in 4 { y[(i*4 + j)/3*4 + (i*4 + j)%3] = 0.0 } } }", 0, NULL);
+    check(HEAD "for parallel i in 12 { for j in 4 { y[(i*3 + j)/3*4 + (i*3 + j)%3] = 0.0 } } }", 0, meets);
+    check(HEAD "for parallel i in 12 { for j in 4 { y[(i*4 + j)/3%5*4 + (i*4 + j)%3] = 0.0 } } }", 0, meets);
+    /* the last block of 8 is moved back, but not into its neighbour */
+    check(HEAD "for parallel i in 4 { for j in 2 { for k in 4 { y[min(i*16 + j*8, 52) + k] = 0.0 } } } }", 0, NULL);
+    check(HEAD "for parallel i in 4 { for j in 2 { for k in 4 { y[min(i*16 + j*8, 40) + k] = 0.0 } } } }", 0, meets);
+    /* two blocks of columns by three of rows, the second block narrower */
+    check(HEAD "for parallel i in 6 { if i < 3 { for j in 4 { y[i%3*6 + j] = 0.0 } } else { y[i%3*6 + 4] = 0.0 } } }", 0,
+          NULL);
+    check(HEAD "for parallel i in 6 { if i < 3 { for j in 4 { y[i%3*6 + j] = 0.0 } } else { y[i%3*6 + 3] = 0.0 } } }", 0,
+          meets);
+    check(HEAD "for parallel i in 6 { if i < 2 { y[i%3] = 0.0 } else { y[i%3 + 3] = 0.0 } } }", 0, meets);
+    check(HEAD "for parallel i in 6 { if i/3 < 1 { y[i%3] = 0.0 } else { y[i%3 + 3] = 0.0 } } }", 0, NULL);
+    /* what an iteration has for itself */
+    check(HEAD "for parallel i in 8 { local a : f32[1]\na[0] = x[i]\ny[i] = a[0] } }", 0, NULL);
+    check(HEAD "for parallel i in 8 { scratch a : f32[1] @0\na[0] = x[i]\ny[i] = a[0] } }", 0, NULL);
+    check(HEAD "local a : f32[1]\nfor parallel i in 8 { a[0] = x[i]\ny[i] = a[0] } }", 0, meets);
+    check(HEAD "scratch a : f32[1] @0\nfor parallel i in 8 { a[0] = x[i]\ny[i] = a[0] } }", 0, meets);
+    check(HEAD "for parallel i in 4 { local a : f32[8]\nfor parallel j in 8 { a[j] = x[i]\ny[i*8 + j] = a[j] } } }", 0,
+          NULL);
+    check(HEAD "scratch a : f32[1] @0\na[0] = x[0]\nfor parallel i in 8 { y[i] = a[0] } }", 0, NULL);
+    check(HEAD "for i in 8 { scratch a : f32[1] @0\n} a[0] = 0.0 }", 0, "is not in scope");
+}
+
 /* What only a builder can get wrong. */
 static void scope(void) {
     Unit u;
@@ -86,6 +129,7 @@ static void scope(void) {
 int main(void) {
     bounds();
     structure();
+    parallel();
     scope();
     printf("%d passed\n", passed);
     return 0;

@@ -87,7 +87,8 @@ static void block(Source *s, int n);
 
 static void loop(Source *s) {
     static const char *const names[] = {"i", "j", "row", "in"};
-    LoopKind kind = s->in_lanes ? LOOP_UNROLL : (LoopKind)draw(s, 4);
+    static const LoopKind kinds[] = {LOOP_SERIAL, LOOP_SERIAL, LOOP_UNROLL, LOOP_LANES};
+    LoopKind kind = s->in_lanes ? LOOP_UNROLL : kinds[draw(s, 4)];
     const Expr *v = kind == LOOP_SERIAL && !draw(s, 3)
                         ? st_for(s->b, kind, "n", ex_max(s->b, any_int(s), ex_index(s->b, 0)))
                         : st_for_n(s->b, kind, names[draw(s, 4)], kind == LOOP_LANES ? 4 : 1 + draw(s, 3));
@@ -220,12 +221,14 @@ static const char tile[] =
     "    for parallel row in 8 {\n"
     "        local acc : f32[16] lanes 8\n"
     "        let row_at = row*64\n"
-    "        for k in 64 {\n"
-    "            let k_at = k*16\n"
-    "            let \"layer/x_value\" = \"layer/x\"[row_at + k]\n"
-    "            for unroll j in 2 {\n"
-    "                for lanes l in 8 {\n"
-    "                    acc[j*8 + l] fma= \"layer/x_value\", y_2[k_at + j*8 + l]\n"
+    "        for again in 64 {\n"
+    "            for k in 64 {\n"
+    "                let k_at = k*16\n"
+    "                let \"layer/x_value\" = \"layer/x\"[row_at + k]\n"
+    "                for unroll j in 2 {\n"
+    "                    for lanes l in 8 {\n"
+    "                        acc[j*8 + l] fma= \"layer/x_value\", y_2[k_at + j*8 + l]\n"
+    "                    }\n"
     "                }\n"
     "            }\n"
     "        }\n"
@@ -246,11 +249,12 @@ static void build_tile(Source *s) {
     Builder *b = s->b;
     const Expr *row = st_for_n(b, LOOP_PARALLEL, "row", 8), *c8 = ex_index(b, 8);
     Buffer *acc = st_local(b, "acc", DT_F32, 16, 8);
+    st_for_n(b, LOOP_SERIAL, "again", 64);   /* enough work to be shared by threads */
     const Expr *k = st_for_n(b, LOOP_SERIAL, "k", 64), *j = st_for_n(b, LOOP_UNROLL, "j", 2);
     const Expr *l = st_for_n(b, LOOP_LANES, "l", 8), *column = ex_add(b, ex_mul(b, j, c8), l);
     const Expr *x = ex_load(b, s->in, ex_offset(b, row, 64, k));
     st_acc_mul(b, acc, column, x, ex_load(b, s->scratch, ex_offset(b, k, 16, column)));
-    for (int n = 0; n < 3; n++) st_end(b);
+    for (int n = 0; n < 4; n++) st_end(b);
     j = st_for_n(b, LOOP_UNROLL, "j", 2);
     l = st_for_n(b, LOOP_LANES, "l", 8);
     column = ex_add(b, ex_mul(b, j, c8), l);

@@ -66,10 +66,10 @@ static void check_blame(const Pass *more, const char *blamed, const char *node) 
 }
 
 int main(void) {
-    const Pass right = {"drop_relu", drop_right, CLASS_BIT, 1, "Relu of Sigmoid", "tidy"};
-    const Pass wrong = {"drop_relu", drop_wrong, CLASS_BIT, 1, "any Relu", "tidy"};
-    const Pass instead = {"tidy", drop_wrong, CLASS_BIT, 1, "takes the place of a row", NULL};
-    const Pass alone = {"drop_relu", drop_right, CLASS_BIT, 1, "runs if it is named", NULL};
+    const Pass right = {"drop_relu", drop_right, CLASS_BIT, 1, "Relu of Sigmoid", "tidy", false};
+    const Pass wrong = {"drop_relu", drop_wrong, CLASS_BIT, 1, "any Relu", "tidy", false};
+    const Pass instead = {"tidy", drop_wrong, CLASS_BIT, 1, "takes the place of a row", NULL, false};
+    const Pass alone = {"drop_relu", drop_right, CLASS_BIT, 1, "runs if it is named", NULL, false};
     PassReport report = {0};
     check(count_nodes(NULL, &right, 0, NULL) == 4, "not below its level");
     check(count_nodes(NULL, &right, 1, &report) == 3 && report.rewrites >= 1, "behind the row that it names");

@@ -41,3 +41,14 @@ both = [np.einsum("oc,nchw->nohw", w[2 * g : 2 * g + 2], (x * s[:, None, None])[
 y = np.pad(np.concatenate(both, 1), ((0, 0), (0, 0), (1, 1), (1, 1))) / u
 both = [np.einsum("co,nchw->nohw", w[2 * g : 2 * g + 2], x[:, 2 * g : 2 * g + 2]) for g in (0, 1)]
 t = np.concatenate(both, 1) * u + u
+===
+num atol=1e-6
+graph channel_attention(%x: f32[2,3,4,5], %w: f32[2,6], %b: f32[2], %v: f32[3,2], %c: f32[3]) -> (%y) {
+    %a = sonoc::ChannelAttention(%x, %w, %b, %v, %c)
+    %y = Relu(%a)
+}
+---
+means = np.concatenate([x.mean((2, 3)), x.max((2, 3))], 1)
+hidden = np.maximum(means @ w.T + b, 0)
+factor = 1 / (1 + np.exp(-(hidden @ v.T + c)))
+y = np.maximum(x * factor[:, :, None, None], 0)
