@@ -18,6 +18,7 @@ import argparse
 import hashlib
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -157,7 +158,7 @@ def measure(model, reference, threads, arguments, cache):
         for number, text in enumerate(c for c in arguments.contestants if applies(c, model)):
             own = Path(folder) / f"cache{number}"
             own.mkdir()
-            shared = {"sonoc": str(Path(arguments.sonoc).absolute()), "target": arguments.target, "cache": str(own)}
+            shared = {"sonoc": arguments.sonoc, "target": arguments.target, "cache": str(own)}
             workers.append(open_worker(text, model.absolute(), threads, shared, ports))
             tell(f"  {text}: {workers[-1].unfit or 'ready after %.1f s' % workers[-1].opened['first']}")
         run_rounds(workers, arguments.rounds, arguments.budget)
@@ -236,6 +237,10 @@ def parse_arguments():
     parser.add_argument("--again", action="store_true")
     arguments = parser.parse_args()
     arguments.contestants = arguments.contestants.split(",")
+    found = shutil.which(arguments.sonoc)
+    if not found:
+        parser.error(f"{arguments.sonoc} is not there: build it, or --sonoc")
+    arguments.sonoc = str(Path(found).resolve())
     return arguments
 
 
