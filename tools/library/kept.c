@@ -49,12 +49,12 @@ static bool add_file(Unit *u, Spans *spans, const char *path) {
 }
 
 /* The model is mapped here: what is hashed is what is compiled. */
-static bool map_model(Driver *d) {
-    Span bytes;
+static bool map_model(Driver *d, Span *bytes) {
+    *bytes = (Span){0};
     if (d->bytes) return true;
-    if (!file_map(d->unit, d->path, &bytes)) return false;
-    d->bytes = bytes.at;
-    d->n_bytes = bytes.n;
+    if (!file_map(d->unit, d->path, bytes)) return false;
+    d->bytes = bytes->at;
+    d->n_bytes = bytes->n;
     return true;
 }
 
@@ -70,9 +70,11 @@ static bool find_key(const Recipe *r, const char *machine, CacheKey *key) {
     if (d->rules && !add_file(d->unit, &spans, d->rules)) return false;
     for (int i = 0; i < r->n_plugins; i++)
         if (!add_file(d->unit, &spans, r->plugins[i])) return false;
-    if (!map_model(d)) return false;
+    Span mapped;
+    if (!map_model(d, &mapped)) return false;
     vec_push(a, &spans, ((CacheSpan){d->bytes, d->n_bytes}));
     *key = cache_key(spans.at, spans.n);
+    file_forget(mapped);
     return true;
 }
 
@@ -85,6 +87,7 @@ static bool files_are_same(Unit *u, const MetaFiles *files) {
         const Span *bytes = folder_map(folder, location, &why);
         if (!bytes) return false;
         CacheKey key = key_of_bytes(bytes->at, bytes->n);
+        file_forget(*bytes);
         if (key.high != files->at[i].key.high || key.low != files->at[i].key.low) return false;
     }
     return true;
