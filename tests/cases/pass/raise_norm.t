@@ -134,6 +134,7 @@ graph layer_norm(%x: f32[2,3,4], %g: f32[4], %b: f32[4]) -> (%y) {
 }
 ===
 pass infer,tidy,raise_norm,dead
+# near miss of raise_norm: the mean over an axis in the middle
 graph layer_norm_of_the_middle(%x: f32[2,4,4], %g: f32[4], %b: f32[4]) -> (%y) {
     %a = constant i64[1] {1}
     %epsilon = constant f32[] {1e-05}
@@ -148,4 +149,16 @@ graph layer_norm_of_the_middle(%x: f32[2,4,4], %g: f32[4], %b: f32[4]) -> (%y) {
     %y = Add(%w, %b) : f32[2,4,4]
 }
 ---
-unchanged
+graph layer_norm_of_the_middle(%x: f32[2,4,4], %g: f32[4], %b: f32[4]) -> (%y) {
+    %a = constant i64[1] {1}
+    %epsilon = constant f32[] {1e-05}
+    %m = ReduceMean(%x, %a) : f32[2,1,4]
+    %d = Sub(%x, %m) : f32[2,4,4]
+    %p = Mul(%d, %d) : f32[2,4,4]
+    %v = ReduceMean(%p, %a) : f32[2,1,4]
+    %e = Add(%v, %epsilon) : f32[2,1,4]
+    %s = Sqrt(%e) : f32[2,1,4]
+    %n = Div(%d, %s) : f32[2,4,4]
+    %w = Mul(%n, %g) : f32[2,4,4]
+    %y = Add(%w, %b) : f32[2,4,4]
+}
