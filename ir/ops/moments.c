@@ -50,11 +50,10 @@ bool infer_moments(Infer *f, Node *n) {
     return true;
 }
 
-/* A chunk is read twice, but what it is composed of is then in cache. */
+/* A chunk is read for its mean and, from cache, for its squares. */
 void need_moments(const Node *n, int input, InputNeed *need) {
     (void)n;
-    (void)input;
-    need->once = true;
+    if (input == 0) *need = (InputNeed){.need = NEED_ELEMENTS, .readings = 2};
 }
 
 /* Whole trailing axes as long as they fit, then the largest part of the next that divides it. */
