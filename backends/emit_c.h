@@ -28,6 +28,7 @@ typedef struct EmitOptions {
     WeightsForm weights;
     ThreadsForm threads;
     bool caller_arena;           /* the caller hands the arena in; else it is static in the .c */
+    bool profile;                /* a run tells a function of the caller's of every kernel */
 } EmitOptions;
 
 typedef struct EmitResult {

@@ -95,6 +95,7 @@ int command_compile(Session *s) {
         .prefix = c_identifier(s->unit.arena, prefix), .header_name = file_name(paths.header),
         .weights_name = file_name(paths.weights), .weights = form, .caller_arena = !strcmp(o->arena, "caller"),
         .threads = threads_of(o->threads_form),
+        .profile = o->profile,
     };
     EmitResult result = {0};
     session_stage(s, "printing C");
