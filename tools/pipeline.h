@@ -13,6 +13,7 @@
 typedef struct Session {
     Unit unit;
     const Options *options;
+    Driver driver;               /* as the options say */
     Progress *progress;
     Timeline timeline;
     const struct RuleSet *rules; /* of --rules; none without it */
@@ -28,8 +29,12 @@ struct RuleSet *pipeline_rules(Session *s);
 bool pipeline_passes(Session *s);
 /* Import, passes, lowering and memory plan; the text of a program (.loops) is read as it is.  NULL: reported. */
 Program *pipeline_program(Session *s, bool plain);
+/* Sets the session's driver. */
+void pipeline_begin(Session *s);
 /* The program made ready by a backend, in the session's unit; sonoc_close unloads it.  NULL: reported. */
 struct sonoc_model *pipeline_model(Session *s, const Program *p, const char *backend);
+/* The same for the model as a whole, which may come from the cache. */
+struct sonoc_model *pipeline_kept_model(Session *s);
 
 /* The name of what is being done from now on, for the terminal and the timeline; NULL: nothing. */
 void session_stage(Session *s, const char *what);

@@ -1,7 +1,6 @@
 /* run.c - sonoc run: inputs in, outputs out; without --outputs, a summary of each. */
 #include "command.h"
 
-#include "backend.h"
 #include "json.h"
 #include "ports.h"
 #include <inttypes.h>
@@ -83,9 +82,7 @@ static double now(void) {
 
 int command_run(Session *s) {
     const Options *o = s->options;
-    const char *fastest = backend_find("jit") ? "jit" : "interp";
-    const Program *p = pipeline_program(s, o->plain);
-    Model *m = p ? pipeline_model(s, p, o->backend ? o->backend : fastest) : NULL;
+    Model *m = pipeline_kept_model(s);
     const Tensor **inputs = m ? ports_inputs(s, m) : NULL;
     double start = now();
     const Tensor **outputs = inputs ? ports_run(s, m, inputs) : NULL;
