@@ -74,7 +74,7 @@ static bool find_key(const Recipe *r, const char *machine, CacheKey *key) {
     if (!map_model(d, &mapped)) return false;
     vec_push(a, &spans, ((CacheSpan){d->bytes, d->n_bytes}));
     *key = cache_key(spans.at, spans.n);
-    file_forget(mapped);
+    unit_forget(d->unit, mapped.at, mapped.n);
     return true;
 }
 
@@ -87,7 +87,7 @@ static bool files_are_same(Unit *u, const MetaFiles *files) {
         const Span *bytes = folder_map(folder, location, &why);
         if (!bytes) return false;
         CacheKey key = key_of_bytes(bytes->at, bytes->n);
-        file_forget(*bytes);
+        unit_forget(u, bytes->at, bytes->n);
         if (key.high != files->at[i].key.high || key.low != files->at[i].key.low) return false;
     }
     return true;
