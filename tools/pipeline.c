@@ -62,7 +62,7 @@ struct sonoc_model *pipeline_kept_model(Session *s) {
     bool kept = !o->no_cache && !watches_passes(o) && cache_folder(folder);
     s->driver.plain = o->plain;
     Recipe recipe = {
-        .driver = &s->driver, .passes = &passes_chosen, .backend = o->backend, .compiler = o->cc,
+        .driver = &s->driver, .passes = &passes_chosen, .backend = o->backend ? o->backend : backends[0].name, .compiler = o->cc,
         .plugins = o->plugin.at, .n_plugins = o->plugin.n, .cache = kept ? folder : NULL,
         .cache_bytes = o->cache_bytes.value, .compile = compile, .context = s,
     };

@@ -1,6 +1,8 @@
 /* backend_jit.c - runs a program by way of machine code in memory. */
 #include "backends.h"
 
+#include <stdlib.h>
+
 #include "jit.h"
 
 typedef struct Opened {
@@ -33,14 +35,21 @@ const char *backend_jit_machine(Arena *a, const char *options, RunError *error) 
     return jit_machine(a);
 }
 
+static bool read_options(JitOptions *to, RunError *error) {
+    if (jit_options_from(getenv("SONOC_JIT"), to)) return true;
+    snprintf(error->message, sizeof error->message, "SONOC_JIT is none of perf, gdb, threads=N, with commas");
+    return false;
+}
+
 bool backend_jit_compile(const Program *p, const char *options, Text *code, RunError *error) {
-    JitOptions jit = {0};
+    JitOptions jit;
     (void)options;
-    return jit_compile(p, &jit, code, error);
+    return read_options(&jit, error) && jit_compile(p, &jit, code, error);
 }
 
 static void *open_code(Opened *o, const void *code, size_t bytes, RunError *error) {
-    JitOptions jit = {0};
+    JitOptions jit;
+    if (!read_options(&jit, error)) return NULL;
     o->module = jit_load(code, bytes, &jit, error);
     return o->module ? o : NULL;
 }
