@@ -6,6 +6,12 @@
 
 typedef struct RunError { char message[1024]; } RunError;
 
+/* Told before each kernel of a run, and at its end with their number. */
+typedef struct KernelHook {
+    void (*before)(void *context, int kernel);
+    void *context;
+} KernelHook;
+
 typedef struct Backend {
     const char *name;            /* --backend=NAME */
     const char *summary;
@@ -13,8 +19,10 @@ typedef struct Backend {
      * command, NULL: $CC or cc with -O3).  NULL: told in *error. */
     void *(*open)(const Program *p, const char *options, RunError *error);
     /* Runs it once; several threads may at the same time.  `arena` has p->arena_bytes bytes, aligned to 64, and is
-     * this run's alone; inputs/outputs in the order of the ports, row-major.  false: told in *error. */
-    bool (*run)(const void *opened, void *arena, const void *const *inputs, void *const *outputs, RunError *error);
+     * this run's alone; inputs/outputs in the order of the ports, row-major.  The hook may be NULL; a backend that
+     * cannot tell kernels apart does not call it.  false: told in *error. */
+    bool (*run)(const void *opened, void *arena, const void *const *inputs, void *const *outputs,
+                const KernelHook *hook, RunError *error);
     void (*close)(void *opened);
 } Backend;
 

@@ -131,7 +131,8 @@ static bool build(const Program *p, Folder *f, const char *options, RunError *er
                               .header_name = "model.h",
                               .weights_name = "model.weights",
                               .weights = WEIGHTS_FILE,
-                              .caller_arena = true};
+                              .caller_arena = true,
+                              .profile = true};
     EmitResult result;
     emit_c(p, &emit, &result);
     return folder_make(f, error) &&
@@ -193,13 +194,19 @@ void backend_c_close(void *opened) {
 }
 
 bool backend_c_run(const void *opened, void *arena, const void *const *inputs, void *const *outputs,
-                   RunError *error) {
+                   const KernelHook *hook, RunError *error) {
     const Loaded *l = opened;
-    struct {
+    struct { /* as the header declares it, with EmitOptions.profile */
         unsigned char *arena;
         const unsigned char *weights;
+        void (*before_kernel)(void *context, int kernel);
+        void *profile_context;
     } m;
     int status = l->init(&m, arena, l->weights, l->weights_bytes);
+    if (hook) {
+        m.before_kernel = hook->before;
+        m.profile_context = hook->context;
+    }
     if (!status) status = l->run(&m, inputs, outputs);
     if (status)
         snprintf(error->message, sizeof error->message, "the program answers %d", status);

@@ -7,7 +7,7 @@
 #define BACKEND(name, summary)                                                                     \
     void *backend_##name##_open(const Program *p, const char *options, RunError *error);           \
     bool backend_##name##_run(const void *opened, void *arena, const void *const *inputs,          \
-                              void *const *outputs, RunError *error);                              \
+                              void *const *outputs, const KernelHook *hook, RunError *error);      \
     void backend_##name##_close(void *opened);
 #define CODE_BACKEND(name, summary)                                                                \
     BACKEND(name, summary)                                                                         \

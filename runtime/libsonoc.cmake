@@ -10,8 +10,12 @@ foreach(layer schema ir frontend passes backends custom_ops runtime library)
     list(APPEND layer_objects $<TARGET_OBJECTS:${layer}>)
 endforeach()
 
-set(sonoc_needs ${machine_code_library} Threads::Threads ${CMAKE_DL_LIBS} m)
-set(sonoc_libs_private "${machine_code_library} -lpthread -ldl -lm")
+set(sonoc_needs Threads::Threads ${CMAKE_DL_LIBS} m)
+set(sonoc_libs_private "-lpthread -ldl -lm")
+if(machine_code_library)
+    list(PREPEND sonoc_needs ${machine_code_library})
+    string(PREPEND sonoc_libs_private "${machine_code_library} ")
+endif()
 
 add_library(libsonoc SHARED ${layer_objects})
 set_target_properties(libsonoc PROPERTIES

@@ -34,7 +34,8 @@ static const char backend_names[] =
 #define IN(command) (1u << CMD_##command)
 #define TOP (1u << CMD_COUNT)
 #define RUNS (IN(run) | IN(verify))
-#define MODEL (IN(compile) | IN(show) | IN(opt) | IN(bisect) | IN(reduce) | RUNS)
+#define TIMES (IN(bench) | IN(profile))
+#define MODEL (TIMES | IN(compile) | IN(show) | IN(opt) | IN(bisect) | IN(reduce) | RUNS)
 #define ALL (TOP | MODEL | IN(ops) | IN(passes) | IN(rules) | IN(cache))
 
 const OptionInfo option_infos[] = {

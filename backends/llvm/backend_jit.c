@@ -17,13 +17,13 @@ void *backend_jit_open(const Program *p, const char *options, RunError *error) {
 }
 
 bool backend_jit_run(const void *opened, void *arena, const void *const *inputs, void *const *outputs,
-                     RunError *error) {
+                     const KernelHook *hook, RunError *error) {
     const Opened *o = opened;
     (void)error;
     if (o->constants)
-        jit_run_scattered(o->module, o->constants, arena, inputs, outputs);
+        jit_run_scattered(o->module, o->constants, arena, inputs, outputs, hook);
     else
-        jit_run(o->module, o->weights, arena, inputs, outputs);
+        jit_run(o->module, o->weights, arena, inputs, outputs, hook);
     return true;
 }
 
