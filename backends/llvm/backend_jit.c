@@ -35,8 +35,8 @@ const char *backend_jit_machine(Arena *a, const char *options, RunError *error) 
     return jit_machine(a);
 }
 
-static bool options_of(JitOptions *jit, RunError *error) {
-    if (jit_options_from(getenv("SONOC_JIT"), jit)) return true;
+static bool read_options(JitOptions *to, RunError *error) {
+    if (jit_options_from(getenv("SONOC_JIT"), to)) return true;
     snprintf(error->message, sizeof error->message, "SONOC_JIT is none of perf, gdb, threads=N, with commas");
     return false;
 }
@@ -44,12 +44,12 @@ static bool options_of(JitOptions *jit, RunError *error) {
 bool backend_jit_compile(const Program *p, const char *options, Text *code, RunError *error) {
     JitOptions jit;
     (void)options;
-    return options_of(&jit, error) && jit_compile(p, &jit, code, error);
+    return read_options(&jit, error) && jit_compile(p, &jit, code, error);
 }
 
 static void *open_code(Opened *o, const void *code, size_t bytes, RunError *error) {
     JitOptions jit;
-    if (!options_of(&jit, error)) return NULL;
+    if (!read_options(&jit, error)) return NULL;
     o->module = jit_load(code, bytes, &jit, error);
     return o->module ? o : NULL;
 }
