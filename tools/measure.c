@@ -132,7 +132,8 @@ bool measure(Session *s, const Model *m, const Tensor *const *inputs, int warmup
     return ok || diag(&s->unit, NO_PLACE, D_RUN_FAILED, runner.error.message);
 }
 
-/* Two kernels: sums of products in as many chains as hide their latency, and a sum over more memory than caches hold.
+/* Two kernels: sums of products in as many chains as hide their latency (from different numbers, for compilers see
+ * what is equal), and a sum over more memory than caches hold.
  * Every number is a function of the lanes, so that vectors are as wide as the target's. */
 enum { CHAINS = 10, STEPS = 1 << 20, WIDE = 64 << 20, ROOF_RUNS = 7 };
 
@@ -145,7 +146,7 @@ static const char *roof_text(Arena *a, const Target *t) {
     text_add(&text, "input x : f32[%d] in x\noutput y : f32[%d] in y\n", WIDE / 4, CHAINS * l);
     text_add(&text, "kernel products \"\" macs %lld bytes 0 {\n", (long long)CHAINS * STEPS * l);
     text_add(&text, "local s : f32[%d] lanes %d\n", CHAINS * l, l);
-    text_add(&text, "for unroll c in %d { for lanes l in %d { s[c*%d + l] = 0.0 } }\n", CHAINS, l, l);
+    text_add(&text, "for unroll c in %d { for lanes l in %d { s[c*%d + l] = x[c*%d + l] } }\n", CHAINS, l, l, l);
     text_add(&text, "for k in %d { for unroll c in %d { for lanes l in %d { s[c*%d + l] ", STEPS, CHAINS, l, l);
     text_add(&text, sum, l);
     text_add(&text, " } } }\nfor unroll c in %d { for lanes l in %d { y[c*%d + l] = s[c*%d + l] } }\n}\n", CHAINS, l, l, l);
