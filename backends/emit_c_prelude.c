@@ -520,7 +520,9 @@ void prelude_print(Emit *e, Text *out) {
     if (uses_x86(e))
         text_add(out,
                  "#if defined(__x86_64__) || defined(__SSE2__)\n#include <immintrin.h>\n#endif\n");
+    threads_pool(e, out);
     print_target(e, out);
     print_macros(out);
+    threads_runner(e, out);
     print_helpers(e, out);
 }

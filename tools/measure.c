@@ -2,6 +2,7 @@
 #include "measure.h"
 
 #include "backend.h"
+#include "crew.h"
 #include "graph_run.h"
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,7 @@ double measured_processor(const Measurement *m, int kernel) {
 typedef struct Runner {
     const Model *model;
     void *arena;
+    OwnCrew crew;
     const void **inputs;
     void **outputs;
     RunError error;
@@ -63,14 +65,16 @@ static void runner_new(Session *s, const Model *m, const Tensor *const *inputs, 
     *to = (Runner){.model = m};
     to->inputs = NEW_ARRAY(a, const void *, m->n_inputs + 1);
     to->outputs = NEW_ARRAY(a, void *, m->n_outputs + 1);
-    to->arena = arena_alloc(a, m->arena_bytes > 4096 ? m->arena_bytes : 4096); /* arenas align such to 64 */
+    size_t bytes = sonoc_arena_bytes(m);
+    to->arena = arena_alloc(a, bytes > 4096 ? bytes : 4096); /* arenas align such to 64 */
+    crew_begin(&to->crew, m->threads > 1 ? m->threads : 1);
     for (int i = 0; i < m->n_inputs; i++) to->inputs[i] = inputs[i]->data;
     for (int i = 0; i < m->n_outputs; i++) to->outputs[i] = arena_alloc(a, m->outputs[i].bytes);
 }
 
 static bool run_once(Runner *r, const KernelHook *hook) {
     const Model *m = r->model;
-    return m->backend->run(m->opened, r->arena, r->inputs, r->outputs, hook, &r->error);
+    return m->backend->run(m->opened, r->arena, &r->crew.crew, r->inputs, r->outputs, hook, &r->error);
 }
 
 /* Writes moments down as kernels begin. */
@@ -128,6 +132,7 @@ bool measure(Session *s, const Model *m, const Tensor *const *inputs, int warmup
     if (count) counters_open(&to->counters);
     runner_new(s, m, inputs, &runner);
     bool ok = warm_up(&runner, warmups, to) && time_runs(&runner, to) && watch_runs(&runner, m->program, to);
+    crew_end(&runner.crew);
     counters_close(&to->counters);
     return ok || diag(&s->unit, NO_PLACE, D_RUN_FAILED, runner.error.message);
 }

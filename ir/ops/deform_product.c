@@ -38,10 +38,13 @@ static int64_t block_of(Lower *l, int64_t pixels, int64_t bytes) {
     const Target *t = l->program->target;
     int64_t most = t->l2_bytes / 2 / bytes, best = 0, best_rows = 0;
     if (most < LEAST_BLOCK) most = LEAST_BLOCK;
-    if (pixels <= most) return pixels;
+    /* threads take a block each, where there are pixels enough */
+    if (pixels <= most) return pixels < 4 * LEAST_BLOCK ? pixels : (pixels + 3) / 4;
     for (int64_t b = most; b >= LEAST_BLOCK && b > most / 2; b--) {
         int64_t tiles = (b + t->tile_rows - 1) / t->tile_rows;
-        int64_t rows = (pixels + b - 1) / b * tiles * t->tile_rows;
+        int64_t blocks = (pixels + b - 1) / b;
+        if (blocks < FEW_BLOCKS) blocks += blocks % 2;
+        int64_t rows = blocks * tiles * t->tile_rows;
         if (best && rows >= best_rows) continue;
         best = b;
         best_rows = rows;
@@ -200,7 +203,7 @@ static Corners corners_make(Lower *l, const Product *p, DType wide) {
 static void keep_corners(Lower *l, const Product *p, const Corners *c, const Expr *ky,
                          const Expr *kx) {
     const Expr *from[CORNERS], *weight[CORNERS];
-    const Expr *m = st_for_n(l->b, LOOP_SERIAL, "pixel", p->block);
+    const Expr *m = st_for_n(l->b, LOOP_PARALLEL, "pixel", p->block);
     find_corners(l, p, m, ky, kx, ex_index(l->b, 0), from, weight);
     for (int i = 0; i < CORNERS; i++) {
         const Expr *at = ex_offset(l->b, m, CORNERS, ex_index(l->b, i));
@@ -217,7 +220,7 @@ static void keep_corners(Lower *l, const Product *p, const Corners *c, const Exp
 static void gather_chunk(Lower *l, const Product *p, const Corners *c, const Expr *first,
                          int64_t count) {
     const Expr *from[CORNERS], *weight[CORNERS];
-    const Expr *m = st_for_n(l->b, LOOP_SERIAL, "pixel", p->block);
+    const Expr *m = st_for_n(l->b, LOOP_PARALLEL, "pixel", p->block);
     for (int i = 0; i < CORNERS; i++) {
         const Expr *at = ex_offset(l->b, m, CORNERS, ex_index(l->b, i));
         from[i] = st_let(l->b, "corner", ex_add(l->b, ex_load(l->b, c->from, at), first));
