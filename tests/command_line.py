@@ -178,6 +178,22 @@ def test_profile(sonoc, folder):
     run(sonoc, folder, "profile", "two.sonoc", "-q", "--cc=cc -O1", "-o", "nowhere/t.json", status=3)
 
 
+def test_profile_threads(sonoc, folder):
+    """Each thread that takes a part of a loop has a line of its own in the trace, within the kernel's time."""
+    big = TWO.replace("f32[64,64]", "f32[4096,64]").replace("%p = MatMul(%x, %w) : f32[64,8]", "%p = MatMul(%x, %w)")
+    (folder / "big.sonoc").write_text(big.replace("{axis = -1} : f32[64,8]", "{axis = -1}"))
+    command = ["profile", "big.sonoc", "-q", "--runs=2", "--threads=3", "--cc=cc -O1"]
+    run(sonoc, folder, *command, "-o", "t.json", "--svg=t.svg")
+    events = json.loads((folder / "t.json").read_text())["traceEvents"]
+    kernels = {(e["name"], e["args"]["run"]): e for e in events if e["tid"] == 1}
+    parts = [e for e in events if e["tid"] > 1]
+    assert {e["tid"] for e in parts} == {2, 3}
+    for part in parts:
+        kernel = kernels[part["name"], part["args"]["run"]]
+        assert kernel["ts"] <= part["ts"] and part["ts"] + part["dur"] <= kernel["ts"] + kernel["dur"] + 0.001
+    assert "3 threads" in (folder / "t.svg").read_text()
+
+
 HOOKED = """
 #include "net.h"
 #include <stdio.h>
