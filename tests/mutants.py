@@ -81,6 +81,22 @@ GRAPHS = {
     "wrong soup": deform_soup.write_soup(deform_soup.Soup(kernel=2, sign="Sub")),
     "upsampled": "%z = constant i64[4] {1, 4, 8, 8}\n%w = constant f32[1,4,1,1] {1.0, 2.0, 3.0, 4.0}\n"
                  "%r = Resize(%x, _, _, %z) {mode = \"linear\"} : ?\n%y = Conv(%r, %w) {pads = [1, 1, 1, 1]} : ?",
+    "branches": "%d = constant i64[1] {1}\n%w = constant f32[2,8,1,1] {1.0, 2.0, 3.0, 4.0, 1.5, 2.5, 3.5, 4.5, 4.0, 3.0, 2.0, 1.0, 0.5, "
+                "2.0, 1.5, 1.0}\n%v = constant f32[1,8,1,1] {1.0, 2.0, 3.0, 4.0, -1.0, -2.0, -3.0, -4.0}\n%p = ReduceMean(%x, %d) : ?\n"
+                "%q = ReduceMax(%x, %d) : ?\n%a = Mul(%x, %p) : ?\n%b = Mul(%x, %q) : ?\n%c = Concat(%a, %b) {axis = 1} : ?\n"
+                "%o = Conv(%c, %w) {pads = [1, 1, 1, 1]} : ?\n%y = DeformConv(%c, %v, %o) {pads = [1, 1, 1, 1]} : ?",
+    "other branches": "%d = constant i64[1] {1}\n%v = constant f32[1,8,1,1] {1.0, 2.0, 3.0, 4.0, -1.0, -2.0, -3.0, -4.0}\n"
+                      "%w = constant f32[2,4,1,1] {1.0, 2.0, 3.0, 4.0, 1.5, 2.5, 3.5, 4.5}\n%p = ReduceMean(%x, %d) : ?\n%n = Neg(%x) : ?\n"
+                      "%a = Mul(%x, %p) : ?\n%b = Mul(%n, %p) : ?\n%c = Concat(%a, %b) {axis = 1} : ?\n"
+                      "%o = Conv(%x, %w) : ?\n%y = DeformConv(%c, %v, %o) : ?",
+    "sigmoid of a part": "%w = constant f32[3,4,1,1] {1.0, 2.0, 3.0, 4.0, 4.0, 3.0, 2.0, 1.0, 1.0, -1.0, 1.0, -1.0}\n%0 = constant i64[1] {0}\n"
+                         "%1 = constant i64[1] {1}\n%3 = constant i64[1] {3}\n%c = Conv(%x, %w) : ?\n%a = Slice(%c, %0, %1, %1) : ?\n"
+                         "%b = Slice(%c, %1, %3, %1) : ?\n%s = Sigmoid(%b) : ?\n%y = Sub(%s, %a) : ?",
+    "sigmoid of a shared part": "%w = constant f32[3,4,1,1] {1.0, 2.0, 3.0, 4.0, 4.0, 3.0, 2.0, 1.0, 1.0, -1.0, 1.0, -1.0}\n"
+                                "%0 = constant i64[1] {0}\n%1 = constant i64[1] {1}\n%2 = constant i64[1] {2}\n%3 = constant i64[1] {3}\n"
+                                "%c = Conv(%x, %w) : ?\n%a = Slice(%c, %0, %2, %1) : ?\n%b = Slice(%c, %1, %3, %1) : ?\n"
+                                "%s = Sigmoid(%b) : ?\n%y = Sub(%s, %a) : ?",
+    "flat maximum": "%f = constant i64[2] {1, 4}\n%m = GlobalMaxPool(%x) : ?\n%y = Reshape(%m, %f) : ?",
 }
 
 PIPELINES = {"split": "infer,split"}  # of passes that run for files only
@@ -113,6 +129,13 @@ MUTANTS = [  # the pass that is to be named, its source, what is replaced, by wh
     ("fuse_gate", "fuse_gate.c", "if (node_has_input(n, 2)) y", "if (node_has_input(n, 3)) y", "gated conv"),
     ("fuse_parallel", "fuse_parallel.c", "at += channels;", "at += 0 * channels;", "parallel"),
     ("exchange", "exchange.c", "if (!pads) pads = none;", "pads = none;", "upsampled"),
+    ("fuse_branches", "fuse_branches.c", "branch * channels + channel) * taps", "channel) * taps", "branches"),
+    ("fuse_branches", "fuse_branches.c", "b->scales[b->n++] = scale;", "b->scales[b->n] = b->n ? b->scales[0] : scale, b->n++;",
+     "branches"),
+    ("fuse_branches", "fuse_branches.c", "(b->map && map != b->map) || ", "", "other branches"),
+    ("fuse_part", "fuse_part.c", "c < own.end; c++", "c <= own.begin; c++", "sigmoid of a part"),
+    ("fuse_part", "fuse_part.c", " || (c.begin < own.end && own.begin < c.end)", "", "sigmoid of a shared part"),
+    ("flatten", "flatten.c", "mean ? OP_ReduceMean : OP_ReduceMax", "OP_ReduceMean", "flat maximum"),
     ("exchange", "exchange.c", 'all_are(n, "strides", 1) &&', "", "strided behind upsampling"),
     ("raise_pool", "raise_pool.c", 'ints_are(n, "pads", 0) &&', "", "padded pool"),
     ("raise_norm", "raise_norm.c", "if (!axis || reduced_axes(mean) != axes ||", "if (!axis ||", "mean of other axes"),
