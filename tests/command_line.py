@@ -180,8 +180,8 @@ def test_profile(sonoc, folder):
 
 def test_profile_threads(sonoc, folder):
     """Each thread that takes a part of a loop has a line of its own in the trace, within the kernel's time."""
-    big = TWO.replace("f32[64,64]", "f32[4096,64]").replace("%p = MatMul(%x, %w) : f32[256,8]", "%p = MatMul(%x, %w)")
-    (folder / "big.sonoc").write_text(big.replace("{axis = -1} : f32[64,8]", "{axis = -1}"))
+    big = TWO.replace("f32[256,64]", "f32[4096,64]").replace("%p = MatMul(%x, %w) : f32[256,8]", "%p = MatMul(%x, %w)")
+    (folder / "big.sonoc").write_text(big.replace("{axis = -1} : f32[256,8]", "{axis = -1}"))
     command = ["profile", "big.sonoc", "-q", "--runs=2", "--threads=3", "--cc=cc -O1"]
     run(sonoc, folder, *command, "-o", "t.json", "--svg=t.svg")
     events = json.loads((folder / "t.json").read_text())["traceEvents"]
@@ -199,7 +199,7 @@ HOOKED = """
 #include <stdio.h>
 static void tell(void *context, int kernel) { printf("%s%d ", (const char *)context, kernel); }
 int main(void) {
-    static float x[64 * 64], y[64 * 8];
+    static float x[256 * 64], y[256 * 8];
     struct net m;
     if (net_init(&m) || net_run(&m, x, y)) return 1;
     m.before_kernel = tell;
