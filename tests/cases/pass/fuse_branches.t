@@ -137,7 +137,7 @@ graph an_output(%x: f32[1,2,2,3], %p: f32[1,1,2,3], %q: f32[1,1,2,3], %o: f32[1,
 }
 ===
 pass infer,tidy,fuse_branches,dead
-# Two maps, a factor of every channel, and groups are no branches of one map.
+# near miss of fuse_branches: two maps, a factor of every channel, and groups are no branches of one map
 graph near_misses(%x: f32[1,2,2,3], %z: f32[1,2,2,3], %p: f32[1,1,2,3], %c: f32[1,2,1,1], %o: f32[1,2,2,3]) -> (%a, %b, %d) {
     %w = constant f32[1,4,1,1] {1.0, 2.0, 3.0, 4.0}
     %g = constant f32[2,2,1,1] {1.0, 2.0, 3.0, 4.0}
