@@ -1,6 +1,7 @@
 /* conv_transpose.c - ConvTranspose as a gather: an output element asks every tap which input
  * element would have been multiplied with it, o = i * stride + k * dilation - pad, so that each
  * output element is written once. */
+#include "conv_transpose.h"
 #include "nest.h"
 #include "ops.h"
 #include "window.h"
@@ -142,6 +143,11 @@ static void transpose_finish(Lower *l, const Nest *nest, const Expr *const *inde
 }
 
 void code_conv_transpose(Lower *l, Node *n) {
+    bool is_empty = value_count(n->outputs[0]) == 0 || value_count(n->inputs[1]) == 0;
+    if (!lower_is_plain(l) && !is_empty && conv_transpose_is_apart(n)) {
+        conv_transpose_products(l, n);
+        return;
+    }
     int64_t x[MAX_RANK], w[MAX_RANK];
     Infer f = {.unit = l->unit, .graph = l->graph};
     int rank = infer_dims(&f, n, 0, x);
