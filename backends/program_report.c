@@ -124,6 +124,7 @@ static void print_text(const Program *p, Text *out) {
              p->target->name, p->kernels.n, (long long)t.macs);
     text_add(out, "weights         %lld bytes\narena           %lld bytes\n", (long long)t.weights,
              (long long)p->arena_bytes);
+    text_add(out, "scratch         %lld bytes for each further thread\n", (long long)p->scratch_bytes);
     text_add(out, "inputs          %lld bytes\noutputs         %lld bytes\n", (long long)t.inputs,
              (long long)t.outputs);
     print_footprint(p, false, out);
@@ -190,9 +191,9 @@ static void print_json(const Program *p, Text *out) {
              (long long)t.macs);
     text_add(out,
              "  \"weights_bytes\": %lld, \"arena_bytes\": %lld, \"inputs_bytes\": %lld, "
-             "\"outputs_bytes\": %lld, \"ports\": %d",
+             "\"outputs_bytes\": %lld, \"scratch_bytes\": %lld, \"ports\": %d",
              (long long)t.weights, (long long)p->arena_bytes, (long long)t.inputs,
-             (long long)t.outputs, p->inputs.n + p->outputs.n);
+             (long long)t.outputs, (long long)p->scratch_bytes, p->inputs.n + p->outputs.n);
     print_footprint(p, true, out);
     text_add(out, "\n}\n");
 }

@@ -56,7 +56,12 @@ static const char *file_name(const char *path) {
 static bool check_output(Session *s) {
     const char *path = s->options->output;
     const char *dot = path ? strrchr(file_name(path), '.') : NULL;
-    if (dot && dot > file_name(path) && (!strcmp(dot, ".c") || is_machine_code(path))) return true;
+    bool is_file = dot && dot > file_name(path), is_code = is_file && is_machine_code(path);
+    if (is_code && threads_of(s->options->threads_form)) {
+        fprintf(stderr, "sonoc compile: --threads is for C files\n");
+        return false;
+    }
+    if (is_code || (is_file && !strcmp(dot, ".c"))) return true;
     fprintf(stderr, "sonoc compile: %s\n", path ? "--output should end in .c, .o, .so, .s or .ll" : "-o FILE is missing");
     return false;
 }
