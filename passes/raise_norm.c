@@ -1,22 +1,23 @@
-/* raise_norm.c - normalisations and softmax that an exporter wrote out are one node again.
+/* raise_norm.c - normalisations that an exporter wrote out are one node again.
  *
  *     Reshape (N x G x L), InstanceNormalization, Reshape back             GroupNormalization
- *     (x - mean(x)) / sqrt(mean((x - mean(x))^2) + epsilon)                LayerNormalization, InstanceNormalization
- *     exp(x - max(x)) / sum(exp(x - max(x)))                               Softmax
- *     sqrt(sum(x^2))                                                       ReduceL2
+ *     (x - mean(x)) / sqrt(mean((x - mean(x))^2) + epsilon)                LayerNormalization,
+ * InstanceNormalization
  *
- * and a multiplication or addition by constants behind one, a number each that it scales and shifts, is its scale and
- * bias.  REAL. */
+ * and a multiplication or addition by constants behind one, a number each that it scales and
+ * shifts, is its scale and bias.  REAL. */
 #include "match.h"
 #include "pass.h"
 
 #include <string.h>
 
-static Value *uniform_vector(Graph *g, const Node *like, DType dtype, int rank, const int64_t *dims, double x) {
+static Value *uniform_vector(Graph *g, const Node *like, DType dtype, int rank, const int64_t *dims,
+                             double x) {
     Tensor *t = tensor_new(g->unit->arena, dtype, rank, dims);
     const Tensor *one = tensor_scalar(g->unit->arena, dtype, x);
     size_t bytes = (size_t)dtypes[dtype].bytes;
-    for (int64_t i = 0; i < t->count; i++) memcpy((char *)t->data + (size_t)i * bytes, one->data, bytes);
+    for (int64_t i = 0; i < t->count; i++)
+        memcpy((char *)t->data + (size_t)i * bytes, one->data, bytes);
     return graph_add_constant(g, like->name, t);
 }
 
@@ -30,7 +31,8 @@ static Value *of_groups(Graph *g, const Value *source, int64_t groups, int64_t c
     size_t bytes = (size_t)dtypes[source->dtype].bytes;
     for (int64_t c = 0; c < channels; c++)
         memcpy((char *)t->data + (size_t)c * bytes,
-               (const char *)source->constant->data + (size_t)(c / (channels / groups)) * bytes, bytes);
+               (const char *)source->constant->data + (size_t)(c / (channels / groups)) * bytes,
+               bytes);
     return graph_add_constant(g, source->name, t);
 }
 
@@ -42,18 +44,21 @@ static bool splits_channels(const Value *x, const Value *grouped) {
 }
 
 static bool raise_group_norm(Graph *g, const PassOptions *options, Node *n) {
-    const Node *norm = n->op->id == OP_Reshape ? match_op(n->inputs[0], OP_InstanceNormalization) : NULL;
+    const Node *norm =
+        n->op->id == OP_Reshape ? match_op(n->inputs[0], OP_InstanceNormalization) : NULL;
     const Node *split = norm ? match_op(norm->inputs[0], OP_Reshape) : NULL;
     if (!split || !is_private_constant_pair(norm)) return false;
     Value *x = split->inputs[0];
     if (!same_shape(x, n->outputs[0]) || !splits_channels(x, split->outputs[0])) {
-        remark(g, options, REMARK_MISSED, n, "no GroupNormalization: what is reshaped back is not of the input's shape");
+        remark(g, options, REMARK_MISSED, n,
+               "no GroupNormalization: what is reshaped back is not of the input's shape");
         return false;
     }
     if (!rewrite_allowed(g, options, n)) return false;
     int64_t groups = split->outputs[0]->dims[1].size, channels = x->dims[1].size;
     remark(g, options, REMARK_MATCHED, n, "GroupNormalization of %d groups", (int)groups);
-    Value *inputs[] = {x, of_groups(g, norm->inputs[1], groups, channels), of_groups(g, norm->inputs[2], groups, channels)};
+    Value *inputs[] = {x, of_groups(g, norm->inputs[1], groups, channels),
+                       of_groups(g, norm->inputs[2], groups, channels)};
     Node *made = node_open(g, n, OP_GroupNormalization, inputs, 3);
     node_set_float(g, made, "epsilon", node_float(norm, "epsilon"));
     node_set_int(g, made, "num_groups", groups);
@@ -63,7 +68,9 @@ static bool raise_group_norm(Graph *g, const PassOptions *options, Node *n) {
 
 /* Scale and bias. */
 
-static double channel_of(const Tensor *t, int64_t i) { return tensor_get_double(t, t->count == 1 ? 0 : i); }
+static double channel_of(const Tensor *t, int64_t i) {
+    return tensor_get_double(t, t->count == 1 ? 0 : i);
+}
 
 static void put(Tensor *t, int64_t i, double x) {
     if (t->dtype == DT_F64) memcpy((char *)t->data + i * 8, &x, 8);
@@ -95,8 +102,9 @@ static bool fits_scale(const Node *norm, const Value *c) {
 }
 
 static bool is_norm(const Node *n) {
-    return n && !n->dead && (n->op->id == OP_GroupNormalization || n->op->id == OP_InstanceNormalization ||
-                             (n->op->id == OP_LayerNormalization && n->n_outputs == 1));
+    return n && !n->dead &&
+           (n->op->id == OP_GroupNormalization || n->op->id == OP_InstanceNormalization ||
+            (n->op->id == OP_LayerNormalization && n->n_outputs == 1));
 }
 
 static bool affine_into_norm(Graph *g, const PassOptions *options, Node *n) {
@@ -107,16 +115,22 @@ static bool affine_into_norm(Graph *g, const PassOptions *options, Node *n) {
     Node *norm = c ? y->producer : NULL;
     if (!is_norm(norm) || !value_is_private(y) || !same_shape(y, n->outputs[0])) return false;
     Value *scale = norm->inputs[1], *bias = node_has_input(norm, 2) ? norm->inputs[2] : NULL;
-    if (!scale->constant || (bias && !bias->constant) || (scale->dtype != DT_F32 && scale->dtype != DT_F64)) return false;
+    if (!scale->constant || (bias && !bias->constant) ||
+        (scale->dtype != DT_F32 && scale->dtype != DT_F64))
+        return false;
     if (!fits_scale(norm, c)) {
-        remark(g, options, REMARK_MISSED, n, "not part of %s: the constant is not one number a channel", norm->op->name);
+        remark(g, options, REMARK_MISSED, n,
+               "not part of %s: the constant is not one number a channel", norm->op->name);
         return false;
     }
     if (!rewrite_allowed(g, options, n)) return false;
-    remark(g, options, REMARK_MATCHED, n, "%s of %s", multiplies ? "scale" : "bias", norm->op->name);
-    Value *zero = bias ? bias : uniform_vector(g, norm, scale->dtype, scale->rank, scale->constant->dims, 0);
-    Value *inputs[] = {norm->inputs[0], multiplies ? changed(g, scale, c->constant, NULL) : scale,
-                       changed(g, zero, multiplies ? c->constant : NULL, multiplies ? NULL : c->constant)};
+    remark(g, options, REMARK_MATCHED, n, "%s of %s", multiplies ? "scale" : "bias",
+           norm->op->name);
+    Value *zero =
+        bias ? bias : uniform_vector(g, norm, scale->dtype, scale->rank, scale->constant->dims, 0);
+    Value *inputs[] = {
+        norm->inputs[0], multiplies ? changed(g, scale, c->constant, NULL) : scale,
+        changed(g, zero, multiplies ? c->constant : NULL, multiplies ? NULL : c->constant)};
     Node *made = node_open(g, norm, norm->op->id, inputs, 3);
     copy_attrs(g, made, norm);
     node_become(g, n, node_close(g, made));
@@ -184,18 +198,20 @@ static bool raise_layer_norm(Graph *g, const PassOptions *options, Node *n) {
     int axis = trailing_axis(axes, x->rank);
     bool plain_type = x->dtype == DT_F32 || x->dtype == DT_F64;
     if (!axis || reduced_axes(mean) != axes || !value_is_static(x) || !plain_type) {
-        remark(g, options, REMARK_MISSED, n, "no normalisation: mean and variance are not over the same last axes");
+        remark(g, options, REMARK_MISSED, n,
+               "no normalisation: mean and variance are not over the same last axes");
         return false;
     }
     if (!rewrite_allowed(g, options, n)) return false;
-    bool image = axis == 2 && x->rank > 2;
+    bool image = axis == 2 && x->rank > 3;
     OpId op = image ? OP_InstanceNormalization : OP_LayerNormalization;
     remark(g, options, REMARK_MATCHED, n, "%s", op_infos[op].name);
     int64_t dims[MAX_RANK];
     value_sizes(x, dims);
     const int64_t *scaled = image ? dims + 1 : dims + axis;
     int rank = image ? 1 : x->rank - axis;
-    Value *inputs[] = {x, uniform_vector(g, n, x->dtype, rank, scaled, 1), uniform_vector(g, n, x->dtype, rank, scaled, 0)};
+    Value *inputs[] = {x, uniform_vector(g, n, x->dtype, rank, scaled, 1),
+                       uniform_vector(g, n, x->dtype, rank, scaled, 0)};
     Node *made = node_open(g, n, op, inputs, 3);
     if (!image) node_set_int(g, made, "axis", axis);
     node_set_float(g, made, "epsilon", (float)epsilon);
@@ -203,46 +219,8 @@ static bool raise_layer_norm(Graph *g, const PassOptions *options, Node *n) {
     return true;
 }
 
-static int one_axis(unsigned axes, int rank) {
-    for (int d = 0; d < rank; d++)
-        if (axes == 1u << d) return d;
-    return -1;
-}
-
-static bool raise_softmax(Graph *g, const PassOptions *options, Node *n) {
-    const Node *sum = n->op->id == OP_Div ? match_op(n->inputs[1], OP_ReduceSum) : NULL;
-    const Node *exp = sum ? match_op(n->inputs[0], OP_Exp) : NULL;
-    if (!exp || sum->inputs[0] != n->inputs[0] || !node_int(sum, "keepdims")) return false;
-    Value *x = exp->inputs[0];
-    unsigned axes = reduced_axes(sum);
-    int axis = one_axis(axes, x->rank);
-    if (axis < 0 || !same_shape(x, n->outputs[0])) return false;
-    const Node *sub = match_op(x, OP_Sub), *max = sub ? match_op(sub->inputs[1], OP_ReduceMax) : NULL;
-    bool shifted = max && max->inputs[0] == sub->inputs[0] && node_int(max, "keepdims") && reduced_axes(max) == axes;
-    if (!rewrite_allowed(g, options, n)) return false;
-    remark(g, options, REMARK_MATCHED, n, "Softmax");
-    Node *made = node_open(g, n, OP_Softmax, shifted ? sub->inputs : &x, 1);
-    node_set_int(g, made, "axis", axis);
-    node_become(g, n, node_close(g, made));
-    return true;
-}
-
-static bool raise_l2(Graph *g, const PassOptions *options, Node *n) {
-    const Node *sum = n->op->id == OP_Sqrt ? match_op(n->inputs[0], OP_ReduceSum) : NULL;
-    const Node *squares = n->op->id == OP_Sqrt ? match_op(n->inputs[0], OP_ReduceSumSquare) : NULL;
-    Value *x = sum ? square_of(sum->inputs[0]) : squares ? squares->inputs[0] : NULL;
-    const Node *reduce = sum ? sum : squares;
-    if (!x || !dtype_is_float(x->dtype) || !rewrite_allowed(g, options, n)) return false;
-    remark(g, options, REMARK_MATCHED, n, "ReduceL2");
-    Value *inputs[] = {x, node_has_input(reduce, 1) ? reduce->inputs[1] : NULL};
-    Node *made = node_open(g, n, OP_ReduceL2, inputs, inputs[1] ? 2 : 1);
-    copy_attrs(g, made, reduce);
-    node_become(g, n, node_close(g, made));
-    return true;
-}
-
 bool pass_raise_norm(Graph *g, const PassOptions *options) {
-    static RewriteFn *const rewrites[] = {raise_group_norm, affine_into_norm, raise_layer_norm, raise_softmax, raise_l2};
+    static RewriteFn *const rewrites[] = {raise_group_norm, affine_into_norm, raise_layer_norm};
     rewrite_everywhere(g, options, rewrites, (int)(sizeof rewrites / sizeof *rewrites));
     return true;
 }

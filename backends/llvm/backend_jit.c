@@ -16,9 +16,10 @@ void *backend_jit_open(const Program *p, const char *options, RunError *error) {
     return backend_jit_compile(p, options, &code, error) ? backend_jit_bind(p, code.at, code.n, error) : NULL;
 }
 
-bool backend_jit_run(const void *opened, void *arena, const void *const *inputs, void *const *outputs,
-                     const KernelHook *hook, RunError *error) {
+bool backend_jit_run(const void *opened, void *arena, const Crew *crew, const void *const *inputs,
+                     void *const *outputs, const KernelHook *hook, RunError *error) {
     const Opened *o = opened;
+    (void)crew;
     (void)error;
     if (o->constants)
         jit_run_scattered(o->module, o->constants, arena, inputs, outputs, hook);

@@ -6,6 +6,7 @@
 #include "kept.h"
 
 #include "build_id.h"
+#include "file.h"
 #include "meta.h"
 #include "weights.h"
 #include <inttypes.h>
@@ -48,17 +49,17 @@ static bool add_file(Unit *u, Spans *spans, const char *path) {
 }
 
 /* The model is mapped here: what is hashed is what is compiled. */
-static bool map_model(Recipe *r) {
-    Driver *d = r->driver;
+static bool map_model(Driver *d, Span *bytes) {
+    *bytes = (Span){0};
     if (d->bytes) return true;
-    if (file_try_map(d->unit, d->path, &r->mapped)) return false;
-    d->bytes = r->mapped.at;
-    d->n_bytes = r->mapped.n;
+    if (file_try_map(d->unit, d->path, bytes)) return false;
+    d->bytes = bytes->at;
+    d->n_bytes = bytes->n;
     return true;
 }
 
 /* false: a file cannot be read, and whoever needs it will say so. */
-static bool find_key(Recipe *r, const char *machine, CacheKey *key) {
+static bool find_key(const Recipe *r, const char *machine, CacheKey *key) {
     Driver *d = r->driver;
     Arena *a = d->unit->arena;
     Spans spans = {0};
@@ -70,10 +71,11 @@ static bool find_key(Recipe *r, const char *machine, CacheKey *key) {
     if (d->rules && !add_file(d->unit, &spans, d->rules)) return false;
     for (int i = 0; i < r->n_plugins; i++)
         if (!add_file(d->unit, &spans, r->plugins[i])) return false;
-    if (!map_model(r)) return false;
+    Span mapped;
+    if (!map_model(d, &mapped)) return false;
     vec_push(a, &spans, ((CacheSpan){d->bytes, d->n_bytes}));
     *key = cache_key(spans.at, spans.n);
-    file_forget(r->mapped);
+    unit_forget(d->unit, mapped.at, mapped.n);
     return true;
 }
 
@@ -86,7 +88,7 @@ static bool files_are_same(Unit *u, const MetaFiles *files) {
         const Span *bytes = folder_map(folder, location, &why);
         if (!bytes) return false;
         CacheKey key = key_of_bytes(bytes->at, bytes->n);
-        file_forget(*bytes);
+        unit_forget(u, bytes->at, bytes->n);
         if (key.high != files->at[i].key.high || key.low != files->at[i].key.low) return false;
     }
     return true;
@@ -101,7 +103,6 @@ static bool load_entry(struct sonoc_model *m, const Recipe *r, const CacheEntry 
     if (!meta_read(meta->at, meta->n, m, &files) || !files_are_same(m->unit, &files)) return false;
     m->backend = backend_find(r->backend);
     m->opened = code_backend_find(r->backend)->load(m->unit->arena, code->at, code->n, weights->at, weights->n, &error);
-    file_forget((Span){code->at, code->n});
     return m->opened;
 }
 
@@ -175,7 +176,6 @@ static bool compile_and_keep(struct sonoc_model *m, Recipe *r, CacheKey key) {
     r->driver->import.context = &collected;
     m->program = r->compile(r->context);
     if (!m->program) return false;
-    file_forget(r->mapped);   /* what was packed is elsewhere now */
     driver_stage(r->driver, "making code");
     model_fill(m, r->backend);
     if (!b->compile(m->program, r->compiler, &code, &error)) return model_failed(m, &error);

@@ -4,7 +4,6 @@
 
 #include "cache.h"
 #include "driver.h"
-#include "file.h"
 #include "model.h"
 
 /* How a model is made. */
@@ -18,7 +17,6 @@ typedef struct Recipe {
     int64_t cache_bytes;             /* what the folder may grow to */
     const Program *(*compile)(void *context);    /* NULL: reported */
     void *context;
-    Span mapped;                     /* the model, if it was mapped for its key */
 } Recipe;
 
 /* Makes m, whose unit is the driver's.  false: reported. */
