@@ -55,8 +55,9 @@ typedef struct ArenaMark { void *block; size_t used; } ArenaMark;
 ArenaMark arena_mark(const Arena *a);
 void arena_release(Arena *a, ArenaMark m);
 
-/* A function in two forms: for machines that have a fused multiply-add, and for all. */
-#if defined(__x86_64__) && defined(__GLIBC__)
+/* A function in two forms: for machines that have a fused multiply-add, and for all.  (The thread sanitizer is not up yet
+ * when the loader chooses.) */
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_THREAD__)
 #define WITH_FMA __attribute__((target_clones("fma", "default")))
 #else
 #define WITH_FMA

@@ -23,7 +23,7 @@ EXAMPLES = ROOT / "docs/examples"
 
 def run(*command, **options):
     """Run a command that should succeed; return what it printed."""
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=300, **options)
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=600, **options)
     assert done.returncode == 0, f"{command}: status {done.returncode}: {done.stdout}{done.stderr}"
     return done.stdout
 
