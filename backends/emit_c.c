@@ -69,15 +69,6 @@ static void print_ports_signature(Emit *e, Text *out, const char *end) {
              prefix, prefix, end);
 }
 
-static int largest_rank(const Program *p) {
-    int rank = 1;
-    for (int i = 0; i < p->inputs.n; i++)
-        if (p->inputs.at[i].rank > rank) rank = p->inputs.at[i].rank;
-    for (int i = 0; i < p->outputs.n; i++)
-        if (p->outputs.at[i].rank > rank) rank = p->outputs.at[i].rank;
-    return rank;
-}
-
 /* The header. */
 
 static const char *type_note(DType t) {
@@ -117,7 +108,7 @@ static void print_header_comment(Emit *e, Text *out) {
     text_add(out, "/* %s\n * The model ", e->options->header_name);
     comment_print(out, " * ", p->name);
     text_add(out,
-             " as C, made by sonoc for the target %s.  All arrays are row-major.\n *\n * Inputs:\n",
+             ", made by sonoc for the target %s.  All arrays are row-major.\n *\n * Inputs:\n",
              p->target->name);
     for (int i = 0; i < p->inputs.n; i++)
         print_port_comment(out, &p->inputs.at[i], e->input_names[i]);
@@ -192,7 +183,7 @@ static void print_header(Emit *e, Text *out) {
         "/* For tools that find the model at run time. */\nstruct %s_port {\n    const char *name; "
         " /* of the model */\n"
         "    const char *dtype; /* f32, i64, ... */\n    int rank;\n    int64_t dims[%d];\n};\n",
-        prefix, largest_rank(p));
+        prefix, program_largest_rank(p));
     text_add(out, "extern const struct %s_port %s_input_ports[%d], %s_output_ports[%d];\n", prefix,
              prefix, p->inputs.n ? p->inputs.n : 1, prefix, p->outputs.n ? p->outputs.n : 1);
     print_ports_signature(e, out, ";\n");
@@ -400,7 +391,8 @@ static void reserve_names(Emit *e) {
     for (size_t i = 0; i < sizeof locals / sizeof *locals; i++) names_take(&e->names, locals[i]);
 }
 
-void emit_c(const Program *p, const EmitOptions *options, EmitResult *result) {
+/* Everything but the source. */
+static Emit *emit_begin(const Program *p, const EmitOptions *options, EmitResult *result) {
     Emit *e = emit_new(p, options);
     reserve_names(e);
     for (int i = 0; i < p->kernels.n; i++)
@@ -408,13 +400,24 @@ void emit_c(const Program *p, const EmitOptions *options, EmitResult *result) {
     for (int i = 0; i < p->kernels.n; i++) kernel_take_names(e, i);
     program_find_used(p, e->used);
     weights_layout(e);
-    for (int i = 0; i < p->kernels.n; i++) kernel_emit(e, i);
-    name_ports(e);
     *result = (EmitResult){.source.arena = e->arena,
                            .header.arena = e->arena,
                            .weights.arena = e->arena,
                            .form = e->form};
     weights_file(e, &result->weights);
+    return e;
+}
+
+void emit_c(const Program *p, const EmitOptions *options, EmitResult *result) {
+    Emit *e = emit_begin(p, options, result);
+    for (int i = 0; i < p->kernels.n; i++) kernel_emit(e, i);
+    name_ports(e);
     print_header(e, &result->header);
     print_source(e, &result->source);
+}
+
+void emit_c_header(const Program *p, const EmitOptions *options, EmitResult *result) {
+    Emit *e = emit_begin(p, options, result);
+    name_ports(e);
+    print_header(e, &result->header);
 }

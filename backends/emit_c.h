@@ -39,6 +39,8 @@ typedef struct EmitResult {
 
 /* Same program and options give the same bytes, on every machine. */
 void emit_c(const Program *p, const EmitOptions *options, EmitResult *result);
+/* The same without the source, for who makes the code in another way. */
+void emit_c_header(const Program *p, const EmitOptions *options, EmitResult *result);
 
 /* A C identifier from any text: letters, digits, underscores; never a keyword. */
 const char *c_identifier(Arena *a, const char *text);

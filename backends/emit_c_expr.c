@@ -340,7 +340,7 @@ static bool print_split_index(Emit *e, const Buffer *b, const Expr *index) {
 }
 
 static void print_index(Emit *e, const Buffer *b, const Expr *index) {
-    if (e->mode == PRINT_LANE && local_is_vectors(b)) {
+    if (e->mode == PRINT_LANE && local_is_vectors(e->program->target, b)) {
         const Expr *base;
         if (address_of(e, index, &base) != ADDRESS_CONTIGUOUS)
             BUG(e->unit, "kernel %s: local %s is not accessed as whole vectors", e->kernel->name,

@@ -15,7 +15,7 @@ static void demand(Emit *e, Map *seen, const Expr *x);
 static void demand_address(Emit *e, Map *seen, const Buffer *b, const Expr *index) {
     const Expr *base;
     if (e->lane && index->vector && address_of(e, index, &base) != ADDRESS_SCATTERED) {
-        if (local_is_vectors(b)) base = ex_div(e->builder, base, ex_index(e->builder, b->lanes));
+        if (local_is_vectors(e->program->target, b)) base = ex_div(e->builder, base, ex_index(e->builder, b->lanes));
         demand(e, seen, base);
     } else {
         demand(e, seen, index);
@@ -39,7 +39,7 @@ static void demand(Emit *e, Map *seen, const Expr *x) {
 static void demand_block(Emit *e, Map *seen, const Stmt *s) {
     for (; s; s = s->next) {
         const Var *outer = e->lane;
-        if (s->kind == ST_FOR && loop_is_vector(s)) e->lane = s->var;
+        if (s->kind == ST_FOR && loop_is_vector(e->program->target, s)) e->lane = s->var;
         if (s->extent) demand(e, seen, s->extent);
         if (s->cond) demand(e, seen, s->cond);
         if (s->index) demand_address(e, seen, s->buffer, s->index);
@@ -136,7 +136,7 @@ static void print_vector_loop(Emit *e, const Stmt *s, bool alone) {
 static void print_for(Emit *e, const Stmt *s, bool alone) {
     if (loop_is_outlined(e, s))
         parallel_print(e, s);
-    else if (e->mode == PRINT_SCALAR && loop_is_vector(s))
+    else if (e->mode == PRINT_SCALAR && loop_is_vector(e->program->target, s))
         print_vector_loop(e, s, alone);
     else
         print_loop(e, s);
@@ -178,7 +178,7 @@ static void print_local(Emit *e, const Stmt *s) {
     long long count = b->count > 0 ? b->count : 1;
     e->buffer_names[b->id] = name;
     outline_declare_buffer(e, b);
-    if (local_is_vectors(b))
+    if (local_is_vectors(e->program->target, b))
         emit_line(e, "%s %s[%lld];\n", vector_type(e, b->type, b->lanes), name, count / b->lanes);
     else
         emit_line(e, "LOCAL %s %s[%lld];\n", c_type(b->type), name, count);
@@ -188,7 +188,7 @@ static void print_element(Emit *e, const Stmt *s) {
     const Buffer *b = s->buffer;
     const Expr *base;
     emit(e, "%s[", buffer_use(e, b));
-    if (e->mode == PRINT_LANE && local_is_vectors(b)) {
+    if (e->mode == PRINT_LANE && local_is_vectors(e->program->target, b)) {
         if (address_of(e, s->index, &base) != ADDRESS_CONTIGUOUS)
             BUG(e->unit, "kernel %s: local %s is not accessed as whole vectors", e->kernel->name,
                 b->name);

@@ -90,7 +90,7 @@ const char *var_use(Emit *e, const Var *v) {
 }
 
 static const char *pointer_type(Emit *e, const Buffer *b) {
-    const char *type = local_is_vectors(b) ? vector_type(e, b->type, b->lanes) : c_type(b->type);
+    const char *type = local_is_vectors(e->program->target, b) ? vector_type(e, b->type, b->lanes) : c_type(b->type);
     bool constant = b->kind != BUF_LOCAL && !e->written[b->id];
     return arena_format(e->arena, "%s%s *", constant ? "const " : "", type);
 }

@@ -99,6 +99,10 @@ const char *helper(Emit *e, Helper h, DType t, int lanes);
 const char *vector_type(Emit *e, DType t, int lanes);
 void prelude_print(Emit *e, Text *out);
 const char *c_type(DType t);
+/* emit_c_exact.c */
+void exact_sqrt_print(Text *out, DType t);
+void exact_fma_print(Text *out, DType t);
+void exact_fma_checks(Text *out, const char *features);
 DType type_signed(int bytes);
 DType type_unsigned(int bytes);
 
@@ -179,5 +183,7 @@ void weights_layout(Emit *e);
 void weights_source(Emit *e, Text *out); /* declares or defines them in the .c */
 void weights_file(Emit *e,
                   Text *out); /* the file or object beside the source; nothing in other forms */
+char *text_room(Text *t, size_t n); /* room for n more bytes, which the caller fills */
+void elf_print(Emit *e, Text *out); /* emit_c_elf.c: the object file */
 
 #endif

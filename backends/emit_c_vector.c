@@ -326,7 +326,7 @@ void vector_local_index(Emit *e, const Buffer *b, const Expr *base) {
 
 void vector_place_print(Emit *e, const Buffer *b, const Expr *base) {
     const char *name = buffer_use(e, b);
-    if (local_is_vectors(b)) {
+    if (local_is_vectors(e->program->target, b)) {
         emit(e, "%s[", name);
         vector_local_index(e, b, base);
         emit(e, "]");

@@ -94,8 +94,8 @@ bool divisor_is_safe(const Expr *e) {
 
 /* Vectors. */
 
-bool lanes_are_vectors(int64_t lanes) {
-    return lanes >= 2 && lanes <= MAX_LANES && (lanes & (lanes - 1)) == 0;
+bool lanes_are_vectors(const Target *t, int64_t lanes) {
+    return t->lanes > 1 && lanes >= 2 && lanes <= MAX_LANES && (lanes & (lanes - 1)) == 0;
 }
 
 static bool body_has_locals(const Stmt *s) {
@@ -105,8 +105,8 @@ static bool body_has_locals(const Stmt *s) {
     return false;
 }
 
-bool loop_is_vector(const Stmt *s) {
-    return s->loop == LOOP_LANES && lanes_are_vectors(s->var->lanes) && !body_has_locals(s->body);
+bool loop_is_vector(const Target *t, const Stmt *s) {
+    return s->loop == LOOP_LANES && lanes_are_vectors(t, s->var->lanes) && !body_has_locals(s->body);
 }
 
 /* Buffers. */
@@ -117,6 +117,15 @@ bool program_output_is_direct(const Program *p, int i) {
     for (int k = 0; k < i; k++)
         if (p->outputs.at[k].buffer == b) return false;
     return true;
+}
+
+int program_largest_rank(const Program *p) {
+    int rank = 1;
+    for (int i = 0; i < p->inputs.n; i++)
+        if (p->inputs.at[i].rank > rank) rank = p->inputs.at[i].rank;
+    for (int i = 0; i < p->outputs.n; i++)
+        if (p->outputs.at[i].rank > rank) rank = p->outputs.at[i].rank;
+    return rank;
 }
 
 static void mark_used(const Buffer *b, bool is_write, void *context) {

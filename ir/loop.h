@@ -213,7 +213,7 @@ bool expr_affine_in(Builder *b, const Expr *e, const Var *v, int64_t *coefficien
 const Expr *expr_replace(Builder *b, const Expr *e, const Var *v, const Expr *by);
 
 const Expr *st_for(Builder *b, LoopKind kind, const char *name, const Expr *extent);   /* opens; gives the variable
-                                       (a loop of one turn vanishes, but for LANES: 0) */
+                                       (a loop of one turn vanishes: 0) */
 const Expr *st_for_n(Builder *b, LoopKind kind, const char *name, int64_t extent);
 void st_if(Builder *b, const Expr *cond);
 void st_else(Builder *b);

@@ -1,8 +1,10 @@
-/* compile.c - sonoc compile: a model to FILE.c, FILE.h and, in some forms, a file of weights; all or none. */
+/* compile.c - sonoc compile: a model to FILE.c or machine code, FILE.h and, in some forms, a file of weights; all or
+ * none. */
 #include "command.h"
 
 #include "certificate.h"
 #include "emit_c.h"
+#include "machine_code.h"
 #include "program_report.h"
 #include <string.h>
 
@@ -40,7 +42,7 @@ typedef struct Paths { const char *source, *header, *weights; } Paths;
 static Paths paths_of(Session *s, WeightsForm form) {
     Arena *a = s->unit.arena;
     const char *source = s->options->output;
-    const char *base = arena_copy(a, source, strlen(source) - 2);
+    const char *base = arena_copy(a, source, (size_t)(strrchr(source, '.') - source));
     bool is_object = form == WEIGHTS_OBJECT || form == WEIGHTS_AUTO;
     return (Paths){source, arena_format(a, "%s.h", base),
                    arena_format(a, is_object ? "%s_weights.o" : "%s.weights", base)};
@@ -53,8 +55,9 @@ static const char *file_name(const char *path) {
 
 static bool check_output(Session *s) {
     const char *path = s->options->output;
-    if (path && path_ends(path, ".c") && strlen(file_name(path)) > 2) return true;
-    fprintf(stderr, "sonoc compile: %s\n", path ? "--output should end in .c" : "-o FILE.c is missing");
+    const char *dot = path ? strrchr(file_name(path), '.') : NULL;
+    if (dot && dot > file_name(path) && (!strcmp(dot, ".c") || is_machine_code(path))) return true;
+    fprintf(stderr, "sonoc compile: %s\n", path ? "--output should end in .c, .o, .so, .s or .ll" : "-o FILE is missing");
     return false;
 }
 
@@ -84,8 +87,11 @@ static void print_report(Session *s, const Program *p, const Paths *paths, const
 }
 
 int command_compile(Session *s) {
-    const Options *o = s->options;
     if (!check_output(s)) return STATUS_USAGE;
+    bool is_code = is_machine_code(s->options->output);
+    const char *machine = is_code ? machine_code_target(s) : NULL;
+    if (is_code && !machine) return diag_status(&s->unit);
+    const Options *o = s->options;
     Program *p = pipeline_program(s, o->plain);
     if (!p) return diag_status(&s->unit);
     WeightsForm form = form_of(o->weights);
@@ -94,12 +100,15 @@ int command_compile(Session *s) {
     EmitOptions options = {
         .prefix = c_identifier(s->unit.arena, prefix), .header_name = file_name(paths.header),
         .weights_name = file_name(paths.weights), .weights = form, .caller_arena = !strcmp(o->arena, "caller"),
-        .threads = threads_of(o->threads_form),
         .profile = o->profile,
+        .threads = threads_of(o->threads_form),
     };
     EmitResult result = {0};
-    session_stage(s, "printing C");
-    emit_c(p, &options, &result);
+    session_stage(s, is_code ? "making machine code" : "printing C");
+    if (!is_code)
+        emit_c(p, &options, &result);
+    else if (!machine_code(s, p, machine, &options, &result))
+        return diag_status(&s->unit);
     if (!write_files(s, p, &paths, &result)) return diag_status(&s->unit);
     if (o->report || o->json) print_report(s, p, &paths, &result);
     return STATUS_OK;
