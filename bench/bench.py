@@ -174,7 +174,7 @@ def measure(model, reference, threads, arguments, cache):
 def measure_kernels(model, reference, arguments):
     """What `sonoc bench` tells of each kernel; one thread."""
     command = [arguments.sonoc, "bench", str(model), "-O3", f"--target={arguments.target}", "--json", "--quiet",
-               "--runs=10", "--cc=gcc -O3", *(["--inputs", str(reference)] if reference else [])]
+               "--runs=6", "--warmup=1", "--cc=gcc -O3", *(["--inputs", str(reference)] if reference else [])]
     done = subprocess.run(command, capture_output=True, text=True)
     return json.loads(done.stdout) if done.returncode == 0 else None
 
