@@ -52,7 +52,7 @@ typedef struct CodeBackend {
                   RunError *error);
 } CodeBackend;
 
-extern const Backend backends[];   /* ends with a name NULL */
+extern const Backend backends[];   /* the first is the standard; ends with a name NULL */
 const Backend *backend_find(const char *name);
 const CodeBackend *code_backend_find(const char *name);   /* NULL: its code cannot be kept */
 /* Opens, runs once in an arena of its own, closes. */

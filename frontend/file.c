@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -27,16 +26,6 @@ typedef struct FolderFile {
     Span bytes;
 } FolderFile;
 
-typedef struct Mapping {
-    void *at;
-    size_t n;
-} Mapping;
-
-static void unmap(void *context) {
-    const Mapping *m = context;
-    if (m->at) munmap(m->at, m->n);
-}
-
 static const char *map_descriptor(Unit *u, int fd, const struct stat *st, Span *bytes) {
     if (S_ISDIR(st->st_mode)) return "is a directory";
     if (!S_ISREG(st->st_mode)) return "is not a regular file";
@@ -44,27 +33,24 @@ static const char *map_descriptor(Unit *u, int fd, const struct stat *st, Span *
         *bytes = (Span){(const uint8_t *)"", 0};
         return NULL;
     }
-    Mapping *m = NEW(u->arena, Mapping);
-    unit_at_end(u, unmap, m); /* before there is something to lose */
-    void *at = mmap(NULL, (size_t)st->st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (at == MAP_FAILED) return strerror(errno);
-    *m = (Mapping){at, (size_t)st->st_size};
-    *bytes = (Span){at, m->n};
+    const void *at = unit_map(u, fd, (size_t)st->st_size);
+    if (!at) return strerror(errno);
+    *bytes = (Span){at, (size_t)st->st_size};
     return NULL;
 }
 
-bool file_map(Unit *u, const char *path, Span *bytes) {
+const char *file_try_map(Unit *u, const char *path, Span *bytes) {
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     const char *why =
         fd < 0 || fstat(fd, &st) != 0 ? strerror(errno) : map_descriptor(u, fd, &st, bytes);
     if (fd >= 0) close(fd);
-    if (!why) return true;
-    return diag(u, NO_PLACE, D_FILE_BAD, arena_format(u->arena, "cannot be read: %s", why));
+    return why;
 }
 
-void file_forget(Span bytes) {
-    if (bytes.n) madvise((void *)(uintptr_t)bytes.at, bytes.n, MADV_DONTNEED);
+bool file_map(Unit *u, const char *path, Span *bytes) {
+    const char *why = file_try_map(u, path, bytes);
+    return !why || diag(u, NO_PLACE, D_FILE_BAD, arena_format(u->arena, "cannot be read: %s", why));
 }
 
 /* The path without anything that could lead out, or NULL and why. */

@@ -10,6 +10,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 enum { BLOCK_MIN = 1 << 14, BLOCK_MAX = 1 << 20, ALIGN_SMALL = 16, ALIGN_LARGE = 64, LARGE = 4096 };
 
@@ -320,6 +322,7 @@ bool unit_begin_with(Unit *u, const char *file, size_t limit, const Allocator *a
     u->registry = NULL;
     u->scratch = NULL;
     u->at_end = NULL;
+    u->mappings = NULL;
     u->file = file;
     u->names = NULL;
     u->escape.status = STATUS_OK;
@@ -347,6 +350,37 @@ void unit_at_end(Unit *u, void (*end)(void *context), void *context) {
     AtEnd *at_end = NEW(u->arena, AtEnd);
     *at_end = (AtEnd){u->at_end, end, context};
     u->at_end = at_end;
+}
+
+typedef struct Mapping {
+    struct Mapping *before;
+    char *at;
+    size_t n;
+} Mapping;
+
+static void unmap(void *context) {
+    const Mapping *m = context;
+    if (m->at) munmap(m->at, m->n);
+}
+
+const void *unit_map(Unit *u, int fd, size_t n) {
+    Mapping *m = NEW(u->arena, Mapping);
+    unit_at_end(u, unmap, m); /* before there is something to lose */
+    void *at = mmap(NULL, n, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (at == MAP_FAILED) return NULL;
+    *m = (Mapping){u->mappings, at, n};
+    u->mappings = m;
+    return at;
+}
+
+void unit_forget(const Unit *u, const void *at, size_t n) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)at;
+    for (const Mapping *m = u->mappings; m; m = m->before) {
+        uintptr_t begin = (uintptr_t)m->at;
+        if (from < begin || from - begin >= m->n || n > m->n - (from - begin)) continue;
+        uintptr_t first = (from + page - 1) / page * page, end = (from + n) / page * page;
+        if (end > first) madvise((void *)first, end - first, MADV_DONTNEED);
+    }
 }
 
 void unit_end(Unit *u) {

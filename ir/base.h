@@ -101,6 +101,7 @@ typedef struct Unit {
     struct Registry *registry;   /* operators and passes beside ours: custom.h; NULL: none */
     Arena *scratch;          /* unit_scratch */
     struct AtEnd *at_end;
+    struct Mapping *mappings;    /* of files */
     Escape escape;
 } Unit;
 
@@ -113,6 +114,10 @@ bool unit_begin_apart(Unit *u, const Unit *of, size_t limit);
 Arena *unit_scratch(Unit *u);
 /* Calls `end` when the unit ends; what was asked for last comes first. */
 void unit_at_end(Unit *u, void (*end)(void *context), void *context);
+/* Maps n bytes of an open file for reading, until the unit ends.  NULL: errno tells why. */
+const void *unit_map(Unit *u, int fd, size_t n);
+/* Of a mapped file: these pages leave our memory until they are looked at again.  Of other memory: nothing. */
+void unit_forget(const Unit *u, const void *at, size_t n);
 void unit_end(Unit *u);
 
 #endif

@@ -199,7 +199,7 @@ static PassOptions quiet_options(const PassOptions *options) {
 /* Do the passes take the graph, and does it run? */
 static bool runs(const Graph *g, const PassOptions *options) {
     Unit apart;
-    volatile bool ok = false;    /* set between setjmp and longjmp */
+    volatile bool ok = false; /* set between setjmp and longjmp */
     if (!unit_begin_apart(&apart, g->unit, 0)) return false;
     if (!setjmp(apart.escape.jump)) {
         Graph *own = graph_copy(&apart, g);

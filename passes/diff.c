@@ -1,21 +1,29 @@
 /* diff.c - a unified diff of two texts.
  *
- * Equal beginnings and ends are cut off; between them the longest common sequence of lines is found by Myers' greedy
- * walk: the furthest place reached with d changes on every diagonal, for d = 0, 1, 2, ...  All rows are kept, to go
- * back along them.  Where that would take too much memory, what is between is told as removed and added. */
+ * Equal beginnings and ends are cut off; between them the longest common sequence of lines is found
+ * by Myers' greedy walk: the furthest place reached with d changes on every diagonal, for d = 0, 1,
+ * 2, ...  All rows are kept, to go back along them.  Where that would take too much memory, what is
+ * between is told as removed and added. */
 #include "watch.h"
 
 #include <string.h>
 
 enum { CONTEXT = 3, MAX_CHANGES = 4000 };
 
-typedef struct Line { const char *at; size_t n; uint64_t hash; } Line;
-typedef struct Lines { Line *at; int n; } Lines;
+typedef struct Line {
+    const char *at;
+    size_t n;
+    uint64_t hash;
+} Line;
+typedef struct Lines {
+    Line *at;
+    int n;
+} Lines;
 
 typedef struct Diff {
     Arena *arena;
     Lines a, b;
-    bool *removed, *added;       /* by line */
+    bool *removed, *added; /* by line */
 } Diff;
 
 static Lines split(Arena *arena, const char *text) {
@@ -38,7 +46,7 @@ static bool same(const Diff *d, int i, int j) {
 /* Row `d` of the walk: the furthest i on each diagonal k = i - j of -d..d, in steps of two. */
 static int furthest(int *const *rows, int d, int k) {
     if (d == 0) return 0;
-    const int *row = rows[d - 1] + (d - 1);      /* row[k]: of diagonal k */
+    const int *row = rows[d - 1] + (d - 1); /* row[k]: of diagonal k */
     if (k == -d) return row[k + 1];
     if (k == d) return row[k - 1] + 1;
     return row[k - 1] < row[k + 1] ? row[k + 1] : row[k - 1] + 1;
@@ -52,8 +60,10 @@ static void walk_back(Diff *diff, int *const *rows, int d, int from, int i, int 
         int before = down ? k + 1 : k - 1;
         i = row[before];
         j = i - before;
-        if (down) diff->added[from + j] = true;
-        else diff->removed[from + i] = true;
+        if (down)
+            diff->added[from + j] = true;
+        else
+            diff->removed[from + i] = true;
     }
 }
 
@@ -86,9 +96,12 @@ static void add_line(Text *out, char sign, const Line *line) {
 static void add_hunk(const Diff *d, Text *out, int i, int end_i, int j, int end_j) {
     text_add(out, "@@ -%d,%d +%d,%d @@\n", i + 1, end_i - i, j + 1, end_j - j);
     while (i < end_i || j < end_j) {
-        if (i < end_i && d->removed[i]) add_line(out, '-', &d->a.at[i++]);
-        else if (j < end_j && d->added[j]) add_line(out, '+', &d->b.at[j++]);
-        else add_line(out, ' ', &d->a.at[i++]), j++;
+        if (i < end_i && d->removed[i])
+            add_line(out, '-', &d->a.at[i++]);
+        else if (j < end_j && d->added[j])
+            add_line(out, '+', &d->b.at[j++]);
+        else
+            add_line(out, ' ', &d->a.at[i++]), j++;
     }
 }
 
@@ -109,9 +122,12 @@ static void print_diff(const Diff *d, Text *out) {
         while ((i < d->a.n || j < d->b.n) && quiet < 2 * CONTEXT) {
             bool removed = i < d->a.n && d->removed[i], added = j < d->b.n && d->added[j];
             quiet = removed || added ? 0 : quiet + 1;
-            if (removed) i++;
-            else if (added) j++;
-            else i++, j++;
+            if (removed)
+                i++;
+            else if (added)
+                j++;
+            else
+                i++, j++;
         }
         int back = quiet > CONTEXT ? quiet - CONTEXT : 0;
         add_hunk(d, out, start_i, i - back, start_j, j - back);

@@ -1,4 +1,5 @@
-/* dot.c - a picture of a graph: a box a node, an edge a tensor with its type; constants are told in the box. */
+/* dot.c - a picture of a graph: a box a node, an edge a tensor with its type; constants are told in
+ * the box. */
 #include "watch.h"
 
 #include <inttypes.h>
@@ -16,8 +17,10 @@ static void add_type(Text *out, const Value *v) {
     text_add(out, "%s[", dtypes[v->dtype].text);
     for (int d = 0; d < v->rank; d++) {
         if (d) text_add(out, ",");
-        if (v->dims[d].size >= 0) text_add(out, "%" PRId64, v->dims[d].size);
-        else add_label(out, v->dims[d].symbol ? v->dims[d].symbol : "?");
+        if (v->dims[d].size >= 0)
+            text_add(out, "%" PRId64, v->dims[d].size);
+        else
+            add_label(out, v->dims[d].symbol ? v->dims[d].symbol : "?");
     }
     text_add(out, "]");
 }

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { LEAST_GAIN = 2 };     /* elements of the upsampled map for one of the small map */
+enum { LEAST_GAIN = 2 }; /* elements of the upsampled map for one of the small map */
 
 static bool all_are(const Node *n, const char *name, int64_t value) {
     int count;
@@ -18,8 +18,9 @@ static bool all_are(const Node *n, const char *name, int64_t value) {
 }
 
 static bool is_simple_conv(const Node *n) {
-    return n->op->id == OP_Conv && n->outputs[0]->rank == 4 && node_int(n, "group") == 1 && all_are(n, "strides", 1) &&
-           all_are(n, "dilations", 1) && !strcmp(node_string(n, "auto_pad"), "NOTSET") && n->inputs[1]->constant;
+    return n->op->id == OP_Conv && n->outputs[0]->rank == 4 && node_int(n, "group") == 1 &&
+           all_are(n, "strides", 1) && all_are(n, "dilations", 1) &&
+           !strcmp(node_string(n, "auto_pad"), "NOTSET") && n->inputs[1]->constant;
 }
 
 /* The Resize that alone feeds n and enlarges the two spatial axes; NULL if there is none. */
@@ -28,24 +29,29 @@ static Node *upsampling_before(const Node *n) {
     Node *r = v->producer;
     if (!r || r->op->id != OP_Resize || v->n_uses != 1 || v->is_output) return NULL;
     const Value *x = r->inputs[0];
-    bool keeps = x->rank == 4 && x->dims[0].size == v->dims[0].size && x->dims[1].size == v->dims[1].size;
+    bool keeps =
+        x->rank == 4 && x->dims[0].size == v->dims[0].size && x->dims[1].size == v->dims[1].size;
     return keeps && value_count(v) >= LEAST_GAIN * value_count(x) ? r : NULL;
 }
 
 /* UpsampleConv always has one. */
 static Value *bias_of(Graph *g, const Node *n) {
     const Value *w = n->inputs[1];
-    return node_has_input(n, 2) ? n->inputs[2]
-                                : graph_add_constant(g, "bias", tensor_new(g->unit->arena, w->dtype, 1, &w->dims[0].size));
+    return node_has_input(n, 2)
+               ? n->inputs[2]
+               : graph_add_constant(g, "bias",
+                                    tensor_new(g->unit->arena, w->dtype, 1, &w->dims[0].size));
 }
 
 static void exchange(Graph *g, const PassOptions *options, Node *n) {
     Node *r = is_simple_conv(n) ? upsampling_before(n) : NULL;
     const Tensor *source[2], *weight[2];
-    if (!r || !resize_two_taps(g, r, 2, &source[0], &weight[0]) || !resize_two_taps(g, r, 3, &source[1], &weight[1]))
+    if (!r || !resize_two_taps(g, r, 2, &source[0], &weight[0]) ||
+        !resize_two_taps(g, r, 3, &source[1], &weight[1]))
         return;
     if (!rewrite_allowed(g, options, n)) return;
-    remark(g, options, REMARK_MATCHED, n, "the products are taken before the upsampling by '%s'", r->name);
+    remark(g, options, REMARK_MATCHED, n, "the products are taken before the upsampling by '%s'",
+           r->name);
     Value *inputs[7] = {r->inputs[0], n->inputs[1], bias_of(g, n)};
     for (int a = 0; a < 2; a++) {
         inputs[3 + 2 * a] = graph_add_constant(g, a ? "source_x" : "source_y", source[a]);

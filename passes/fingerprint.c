@@ -3,9 +3,13 @@
 
 #include <string.h>
 
-static uint64_t mix(uint64_t h, uint64_t x) { return (h ^ x) * UINT64_C(0x9e3779b97f4a7c15) >> 7 ^ h << 5; }
+static uint64_t mix(uint64_t h, uint64_t x) {
+    return (h ^ x) * UINT64_C(0x9e3779b97f4a7c15) >> 7 ^ h << 5;
+}
 
-static uint64_t mix_bytes(uint64_t h, const void *bytes, size_t n) { return mix(h, n ? hash_bytes(bytes, n) : 1); }
+static uint64_t mix_bytes(uint64_t h, const void *bytes, size_t n) {
+    return mix(h, n ? hash_bytes(bytes, n) : 1);
+}
 
 static uint64_t mix_value(uint64_t h, const Value *v) {
     if (!v) return mix(h, 0);

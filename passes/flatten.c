@@ -1,8 +1,9 @@
-/* flatten.c - a vector for every image, from maps of one pixel, is reduced as a vector: for the lowering, which would
- * store the maps, and copy them to where the matrix product behind wants its input.
+/* flatten.c - a vector for every image, from maps of one pixel, is reduced as a vector: for the
+ * lowering, which would store the maps, and copy them to where the matrix product behind wants its
+ * input.
  *
- *     Reshape (N x C) of GlobalAveragePool, GlobalMaxPool      ReduceMean, ReduceMax without the reduced axes
- *     Reshape (N x C) of Concat along the channels             Concat of Reshape
+ *     Reshape (N x C) of GlobalAveragePool, GlobalMaxPool      ReduceMean, ReduceMax without the
+ * reduced axes Reshape (N x C) of Concat along the channels             Concat of Reshape
  *
  * BIT: the same sums in the same order. */
 #include "match.h"
@@ -18,15 +19,18 @@ static bool is_pixel(const Value *v) {
 
 /* What n reshapes to N x C, and nothing else reads. */
 static Value *flattened(const Node *n) {
-    if (n->op->id != OP_Reshape || !value_is_private(n->inputs[0]) || !is_pixel(n->inputs[0])) return NULL;
+    if (n->op->id != OP_Reshape || !value_is_private(n->inputs[0]) || !is_pixel(n->inputs[0]))
+        return NULL;
     const Value *in = n->inputs[0], *out = n->outputs[0];
-    bool fits = out->rank == 2 && out->dims[0].size == in->dims[0].size && out->dims[1].size == in->dims[1].size;
+    bool fits = out->rank == 2 && out->dims[0].size == in->dims[0].size &&
+                out->dims[1].size == in->dims[1].size;
     return fits ? n->inputs[0] : NULL;
 }
 
 static bool flatten_pool(Graph *g, const PassOptions *options, Node *n) {
     Value *pixel = flattened(n);
-    Node *mean = match_op(pixel, OP_GlobalAveragePool), *pool = mean ? mean : match_op(pixel, OP_GlobalMaxPool);
+    Node *mean = match_op(pixel, OP_GlobalAveragePool),
+         *pool = mean ? mean : match_op(pixel, OP_GlobalMaxPool);
     if (!pool || !rewrite_allowed(g, options, n)) return false;
     remark(g, options, REMARK_MATCHED, n, "%s gives a vector at once", pool->op->name);
     int64_t axes[MAX_RANK];

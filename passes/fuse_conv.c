@@ -1,9 +1,10 @@
 /* fuse_conv.c - what is linear around a convolution goes into its weights and bias.
  *
- *     BatchNormalization, Mul, Add, Sub, Div by a constant a channel, behind Conv, ConvTranspose, DeformConv, or behind
- *     a Concat or Add of such; and before Conv
+ *     BatchNormalization, Mul, Add, Sub, Div by a constant a channel, behind Conv, ConvTranspose,
+ * DeformConv, or behind a Concat or Add of such; and before Conv
  *
- * Before a convolution an addition is exact only where no padding is read: zeros are padded behind it.  REAL. */
+ * Before a convolution an addition is exact only where no padding is read: zeros are padded behind
+ * it.  REAL. */
 #include "match.h"
 #include "pass.h"
 
@@ -23,7 +24,9 @@ static bool all_constant(const Node *n, int first) {
     return true;
 }
 
-static double of_channel(const Value *v, int64_t c) { return tensor_get_double(v->constant, v->constant->count == 1 ? 0 : c); }
+static double of_channel(const Value *v, int64_t c) {
+    return tensor_get_double(v->constant, v->constant->count == 1 ? 0 : c);
+}
 
 static bool read_batch_norm(Graph *g, const Node *n, Affine *a) {
     if (n->n_outputs != 1 || node_int(n, "training_mode") || !all_constant(n, 1)) return false;
@@ -40,12 +43,14 @@ static bool read_batch_norm(Graph *g, const Node *n, Affine *a) {
 }
 
 static bool read_arithmetic(Graph *g, const Node *n, Affine *a) {
-    bool adds = n->op->id == OP_Add || n->op->id == OP_Sub, multiplies = n->op->id == OP_Mul || n->op->id == OP_Div;
+    bool adds = n->op->id == OP_Add || n->op->id == OP_Sub,
+         multiplies = n->op->id == OP_Mul || n->op->id == OP_Div;
     if (!adds && !multiplies) return false;
     bool second_only = n->op->id == OP_Sub || n->op->id == OP_Div;
     const Value *c = n->inputs[1]->constant || second_only ? n->inputs[1] : n->inputs[0];
     a->x = c == n->inputs[1] ? n->inputs[0] : n->inputs[1];
-    if (!c->constant || a->x->constant || a->x->rank < 3 || !same_shape(a->x, n->outputs[0])) return false;
+    if (!c->constant || a->x->constant || a->x->rank < 3 || !same_shape(a->x, n->outputs[0]))
+        return false;
     a->channels = a->x->dims[1].size;
     if (!is_per_channel(c, a->x->rank, a->channels)) return false;
     double *values = NEW_ARRAY(g->unit->arena, double, a->channels);
@@ -60,7 +65,9 @@ static bool read_arithmetic(Graph *g, const Node *n, Affine *a) {
 
 static bool read_affine(Graph *g, const Node *n, Affine *a) {
     *a = (Affine){0};
-    if (n->n_outputs < 1 || !n->outputs[0] || n->outputs[0]->rank < 3 || !value_is_static(n->outputs[0])) return false;
+    if (n->n_outputs < 1 || !n->outputs[0] || n->outputs[0]->rank < 3 ||
+        !value_is_static(n->outputs[0]))
+        return false;
     return n->op->id == OP_BatchNormalization ? read_batch_norm(g, n, a) : read_arithmetic(g, n, a);
 }
 
@@ -70,7 +77,9 @@ static bool has_folding_type(DType t) { return t == DT_F32 || t == DT_F64; }
 
 /* Weights, and a bias if there is one, that may be changed. */
 static bool is_foldable(const Node *conv) {
-    if (conv->op->id != OP_Conv && conv->op->id != OP_ConvTranspose && conv->op->id != OP_DeformConv) return false;
+    if (conv->op->id != OP_Conv && conv->op->id != OP_ConvTranspose &&
+        conv->op->id != OP_DeformConv)
+        return false;
     const Value *w = conv->inputs[1];
     int b = bias_at(conv->op->id);
     return w->constant && has_folding_type(w->dtype) && w->rank >= 3 &&
@@ -79,8 +88,8 @@ static bool is_foldable(const Node *conv) {
 
 static void put(Tensor *t, int64_t i, double x) {
     float f = (float)x;
-    memcpy((char *)t->data + i * dtypes[t->dtype].bytes, t->dtype == DT_F64 ? (void *)&x : (void *)&f,
-           (size_t)dtypes[t->dtype].bytes);
+    memcpy((char *)t->data + i * dtypes[t->dtype].bytes,
+           t->dtype == DT_F64 ? (void *)&x : (void *)&f, (size_t)dtypes[t->dtype].bytes);
 }
 
 /* The channel of the output that element i of the weights is for. */
@@ -107,7 +116,9 @@ static Value *changed_bias(Graph *g, const Node *conv, const Affine *a) {
     if (!old && !a->addend) return NULL;
     Tensor *t = tensor_new(g->unit->arena, conv->inputs[1]->dtype, 1, &a->channels);
     for (int64_t c = 0; c < a->channels; c++)
-        put(t, c, (old ? of_channel(old, c) : 0) * (a->factor ? a->factor[c] : 1) + (a->addend ? a->addend[c] : 0));
+        put(t, c,
+            (old ? of_channel(old, c) : 0) * (a->factor ? a->factor[c] : 1) +
+                (a->addend ? a->addend[c] : 0));
     return graph_add_constant(g, old ? old->name : "bias", t);
 }
 
@@ -134,7 +145,8 @@ static bool affine_behind(Graph *g, const PassOptions *options, Node *n) {
     const Node *conv = a.x->producer;
     if (!conv || conv->dead || !is_foldable(conv)) return false;
     if (!value_is_private(a.x)) {
-        remark(g, options, REMARK_MISSED, n, "not folded: something else reads the result of '%s', too", conv->name);
+        remark(g, options, REMARK_MISSED, n,
+               "not folded: something else reads the result of '%s', too", conv->name);
         return false;
     }
     if (!rewrite_allowed(g, options, n)) return false;
@@ -150,7 +162,8 @@ static const Node *private_conv(const Value *v) {
     return conv && !conv->dead && is_foldable(conv) && value_is_private(v) ? conv : NULL;
 }
 
-/* The convolutions that n joins (Concat of channels) or adds: all its inputs, and nobody else reads them. */
+/* The convolutions that n joins (Concat of channels) or adds: all its inputs, and nobody else reads
+ * them. */
 static bool joins_convs(const Node *n) {
     bool joins = n->op->id == OP_Concat && n->outputs[0]->rank >= 3 && value_axis(n, "axis") == 1;
     if (!joins && !(n->op->id == OP_Add && same_shape(n->inputs[0], n->inputs[1]))) return false;
@@ -159,20 +172,23 @@ static bool joins_convs(const Node *n) {
     return joins || n->inputs[0] != n->inputs[1];
 }
 
-/* BatchNormalization and kin behind a Concat or an Add of convolutions: a part each, or the factor in all of them and the
- * addend in one. */
+/* BatchNormalization and kin behind a Concat or an Add of convolutions: a part each, or the factor
+ * in all of them and the addend in one. */
 static bool affine_behind_joined(Graph *g, const PassOptions *options, Node *n) {
     Affine a;
     if (!read_affine(g, n, &a)) return false;
     Node *join = a.x->producer;
     if (!join || join->dead || !value_is_private(a.x) || !joins_convs(join)) return false;
     if (!rewrite_allowed(g, options, n)) return false;
-    remark(g, options, REMARK_MATCHED, n, "%s of the convolutions of '%s'", kind_of(&a), join->name);
+    remark(g, options, REMARK_MATCHED, n, "%s of the convolutions of '%s'", kind_of(&a),
+           join->name);
     int64_t at = 0;
     Value **inputs = NEW_ARRAY(g->unit->arena, Value *, join->n_inputs);
     for (int k = 0; k < join->n_inputs; k++) {
         const Node *conv = join->inputs[k]->producer;
-        Affine part = {.factor = a.factor, .addend = k ? NULL : a.addend, .channels = join->inputs[k]->dims[1].size};
+        Affine part = {.factor = a.factor,
+                       .addend = k ? NULL : a.addend,
+                       .channels = join->inputs[k]->dims[1].size};
         if (join->op->id == OP_Concat) {
             part.factor = a.factor ? a.factor + at : NULL;
             part.addend = a.addend ? a.addend + at : NULL;
@@ -205,7 +221,8 @@ static int64_t input_channel(const Node *conv, int64_t i) {
     return group * w->dims[1] + i % per_output / taps;
 }
 
-/* conv(x * factor + addend): weights times factor; the bias gains what the weights make of addend. */
+/* conv(x * factor + addend): weights times factor; the bias gains what the weights make of addend.
+ */
 static Value *conv_of_affine(Graph *g, const Node *conv, const Affine *a) {
     const Value *w = conv->inputs[1];
     const Tensor *old = w->constant;
@@ -227,14 +244,17 @@ static bool affine_before(Graph *g, const PassOptions *options, Node *n) {
     Affine a;
     if (n->op->id != OP_Conv || !is_foldable(n)) return false;
     const Node *before = n->inputs[0]->producer;
-    if (!before || before->dead || !read_affine(g, before, &a) || a.x->rank != n->inputs[0]->rank) return false;
+    if (!before || before->dead || !read_affine(g, before, &a) || a.x->rank != n->inputs[0]->rank)
+        return false;
     if (!value_is_private(n->inputs[0])) return false;
     if (a.addend && !pads_nothing(n)) {
-        remark(g, options, REMARK_MISSED, n, "'%s' is not folded: it would be added to the padding, too", before->name);
+        remark(g, options, REMARK_MISSED, n,
+               "'%s' is not folded: it would be added to the padding, too", before->name);
         return false;
     }
     if (!rewrite_allowed(g, options, n)) return false;
-    remark(g, options, REMARK_MATCHED, n, "%s '%s' goes into the weights", before->op->name, before->name);
+    remark(g, options, REMARK_MATCHED, n, "%s '%s' goes into the weights", before->op->name,
+           before->name);
     node_become(g, n, conv_of_affine(g, n, &a));
     return true;
 }

@@ -13,7 +13,8 @@
 static bool own_padding(const Node *n, double *fill) {
     bool counts = node_int(n, "count_include_pad") || !node_has(n, "pads");
     *fill = n->op->id == OP_MaxPool ? -INFINITY : 0;
-    return n->op->id == OP_Conv || n->op->id == OP_MaxPool || (n->op->id == OP_AveragePool && counts);
+    return n->op->id == OP_Conv || n->op->id == OP_MaxPool ||
+           (n->op->id == OP_AveragePool && counts);
 }
 
 static bool pads_with(const Node *pad, double fill) {
@@ -22,12 +23,14 @@ static bool pads_with(const Node *pad, double fill) {
     return node_has_input(pad, 2) ? match_scalar_is(pad->inputs[2], fill) : fill == 0;
 }
 
-/* Amounts of the spatial axes in the order of a window's pads, with those that n has; false: other axes too. */
+/* Amounts of the spatial axes in the order of a window's pads, with those that n has; false: other
+ * axes too. */
 static bool joined_pads(const Node *pad, const Node *n, int64_t *pads) {
     Ints amounts;
     int rank = pad->inputs[0]->rank, axes = rank - 2, count;
     const int64_t *own = node_ints(n, "pads", &count);
-    if (node_has_input(pad, 3) || !match_ints(pad->inputs[1], &amounts) || amounts.n != 2 * rank) return false;
+    if (node_has_input(pad, 3) || !match_ints(pad->inputs[1], &amounts) || amounts.n != 2 * rank)
+        return false;
     for (int d = 0; d < 2 * rank; d++) {
         if (d % rank < 2 ? amounts.at[d] != 0 : amounts.at[d] < 0) return false;
         if (d % rank < 2) continue;
@@ -55,10 +58,11 @@ static bool pad_before(Graph *g, const PassOptions *options, Node *n) {
     if (!pad || !value_is_static(pad->inputs[0]) || pad->inputs[0]->rank < 3) return false;
     const char *mode = node_string(n, "auto_pad");
     int axes = pad->inputs[0]->rank - 2;
-    bool fits = pads_with(pad, fill) && (!mode || !strcmp(mode, "NOTSET")) && joined_pads(pad, n, pads) &&
-                smaller_than_window(n, pads, axes);
+    bool fits = pads_with(pad, fill) && (!mode || !strcmp(mode, "NOTSET")) &&
+                joined_pads(pad, n, pads) && smaller_than_window(n, pads, axes);
     if (!fits) {
-        remark(g, options, REMARK_MISSED, n, "'%s' is no padding of spatial axes with what it pads with itself", pad->name);
+        remark(g, options, REMARK_MISSED, n,
+               "'%s' is no padding of spatial axes with what it pads with itself", pad->name);
         return false;
     }
     if (!rewrite_allowed(g, options, n)) return false;

@@ -1,7 +1,9 @@
-/* fuse_parallel.c - convolutions that read the same map with the same geometry become one, whose channels are sliced.
+/* fuse_parallel.c - convolutions that read the same map with the same geometry become one, whose
+ * channels are sliced.
  *
- * It pays where whoever reads the slices takes them element by element; a convolution behind one would want its channels
- * in a map of their own, so that a copy would be made: such are left alone.  REAL: a sum may be cut elsewhere. */
+ * It pays where whoever reads the slices takes them element by element; a convolution behind one
+ * would want its channels in a map of their own, so that a copy would be made: such are left alone.
+ * REAL: a sum may be cut elsewhere. */
 #include "match.h"
 #include "parallel.h"
 #include "pass.h"
@@ -30,14 +32,16 @@ static bool same_kernel(const Node *a, const Node *b) {
 }
 
 static bool same_geometry(const Node *a, const Node *b) {
-    return same_kernel(a, b) && same_list(a, b, "pads") && same_list(a, b, "strides") && same_list(a, b, "dilations") &&
+    return same_kernel(a, b) && same_list(a, b, "pads") && same_list(a, b, "strides") &&
+           same_list(a, b, "dilations") &&
            !strcmp(node_string(a, "auto_pad"), node_string(b, "auto_pad"));
 }
 
 Node *parallel_conv(const Graph *g, const Node *n, const Value *x) {
     for (int i = 0; i < g->nodes.n; i++) {
         Node *other = g->nodes.at[i];
-        if (other == n || other->dead || other->op->id != OP_Conv || other->inputs[0] != x) continue;
+        if (other == n || other->dead || other->op->id != OP_Conv || other->inputs[0] != x)
+            continue;
         if (conv_can_join(other) && same_geometry(n, other)) return other;
     }
     return NULL;
@@ -53,7 +57,8 @@ static bool is_read_by_element(const Graph *g, const Value *v, int depth) {
             bool deform = n->op->id == OP_DeformConv && (k == 2 || k == 4);
             bool passes_on = n->op->kind == OK_ELEM && n->n_outputs == 1;
             bool takes = deform || n->op->kind == OK_EXPAND || n->op->kind == OK_REDUCE;
-            if (!takes && !(passes_on && is_read_by_element(g, n->outputs[0], depth + 1))) return false;
+            if (!takes && !(passes_on && is_read_by_element(g, n->outputs[0], depth + 1)))
+                return false;
         }
     }
     return true;
@@ -69,9 +74,11 @@ static Value *joined(Graph *g, Node *const *convs, int n, int input) {
     dims[0] = channels;
     Tensor *t = tensor_new(g->unit->arena, first->dtype, input == 1 ? first->rank : 1, dims);
     for (int i = 0; i < n; i++) {
-        int64_t own = convs[i]->inputs[1]->dims[0].size, count = input == 1 ? value_count(convs[i]->inputs[1]) : own;
+        int64_t own = convs[i]->inputs[1]->dims[0].size,
+                count = input == 1 ? value_count(convs[i]->inputs[1]) : own;
         if (node_has_input(convs[i], input))
-            memcpy((char *)t->data + at, convs[i]->inputs[input]->constant->data, (size_t)count * bytes);
+            memcpy((char *)t->data + at, convs[i]->inputs[input]->constant->data,
+                   (size_t)count * bytes);
         at += (size_t)count * bytes;
     }
     return graph_add_constant(g, convs[0]->inputs[1]->name, t);
@@ -80,7 +87,9 @@ static Value *joined(Graph *g, Node *const *convs, int n, int input) {
 /* The one with most channels first: where a slice begins matters to vectors. */
 static void put_in_order(Node **convs, int n) {
     for (int i = 1; i < n; i++)
-        for (int j = i; j > 0 && convs[j]->inputs[1]->dims[0].size > convs[j - 1]->inputs[1]->dims[0].size; j--) {
+        for (int j = i;
+             j > 0 && convs[j]->inputs[1]->dims[0].size > convs[j - 1]->inputs[1]->dims[0].size;
+             j--) {
             Node *other = convs[j];
             convs[j] = convs[j - 1];
             convs[j - 1] = other;
@@ -103,7 +112,8 @@ static bool join(Graph *g, const PassOptions *options, Node *n) {
     if (!conv_can_join(n) || !parallel_conv(g, n, n->inputs[0])) return false;
     int count = find_parallel(g, n, convs);
     if (count < 2) {
-        remark(g, options, REMARK_MISSED, n, "not joined with its neighbour: a convolution behind one would want a copy");
+        remark(g, options, REMARK_MISSED, n,
+               "not joined with its neighbour: a convolution behind one would want a copy");
         return false;
     }
     if (convs[0] != n || !rewrite_allowed(g, options, n)) return false;

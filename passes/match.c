@@ -48,7 +48,8 @@ bool match_cut(const Node *n, Cut *cut) {
     int rank = n->inputs[0]->rank;
     if (!match_ints(n->inputs[1], &begin)) return false;
     bool has_axes = node_has_input(n, 3), has_steps = node_has_input(n, 4);
-    if ((has_axes && !match_ints(n->inputs[3], &axes)) || (has_steps && !match_ints(n->inputs[4], &steps)))
+    if ((has_axes && !match_ints(n->inputs[3], &axes)) ||
+        (has_steps && !match_ints(n->inputs[4], &steps)))
         return false;
     for (int d = 0; d < rank; d++) cut->begin[d] = 0, cut->step[d] = 1;
     for (int i = 0; i < begin.n; i++) {
@@ -101,12 +102,14 @@ unsigned reduced_axes(const Node *n) {
     if (node_has_input(n, 1) && !match_ints(n->inputs[1], &axes)) return 0;
     if (!axes.n) return node_int(n, "noop_with_empty_axes") ? 0 : (1u << rank) - 1;
     unsigned bits = 0;
-    for (int i = 0; i < axes.n; i++) bits |= 1u << (axes.at[i] < 0 ? axes.at[i] + rank : axes.at[i]);
+    for (int i = 0; i < axes.n; i++)
+        bits |= 1u << (axes.at[i] < 0 ? axes.at[i] + rank : axes.at[i]);
     return bits;
 }
 
 Node *node_open(Graph *g, const Node *like, OpId op, Value *const *inputs, int n_inputs) {
-    Value *out = graph_add_value(g, like->n_outputs && like->outputs[0] ? like->outputs[0]->name : "made");
+    Value *out =
+        graph_add_value(g, like->n_outputs && like->outputs[0] ? like->outputs[0]->name : "made");
     Node *n = graph_add_node(g, &op_infos[op], like->name, inputs, n_inputs, &out, 1);
     n->position = like->position;
     n->scope = like->scope;
@@ -133,8 +136,8 @@ Value *make_reshaped(Graph *g, const Node *like, Value *x, const int64_t *dims, 
 
 Value *make_sliced(Graph *g, const Node *like, Value *x, int axis, int64_t begin, int64_t end) {
     int64_t along = axis;
-    Value *inputs[] = {x, make_int_vector(g, "begin", &begin, 1), make_int_vector(g, "end", &end, 1),
-                       make_int_vector(g, "axis", &along, 1)};
+    Value *inputs[] = {x, make_int_vector(g, "begin", &begin, 1),
+                       make_int_vector(g, "end", &end, 1), make_int_vector(g, "axis", &along, 1)};
     return node_close(g, node_open(g, like, OP_Slice, inputs, 4));
 }
 
@@ -153,7 +156,8 @@ int64_t *value_sizes(const Value *v, int64_t *dims) {
     return dims;
 }
 
-static bool rewrite_round(Graph *g, const struct PassOptions *options, RewriteFn *const *rewrites, int count) {
+static bool rewrite_round(Graph *g, const struct PassOptions *options, RewriteFn *const *rewrites,
+                          int count) {
     bool changed = false;
     graph_count_uses(g);
     for (int i = 0; i < g->nodes.n; i++) {
@@ -168,7 +172,8 @@ static bool rewrite_round(Graph *g, const struct PassOptions *options, RewriteFn
     return changed;
 }
 
-void rewrite_everywhere(Graph *g, const struct PassOptions *options, RewriteFn *const *rewrites, int n) {
+void rewrite_everywhere(Graph *g, const struct PassOptions *options, RewriteFn *const *rewrites,
+                        int n) {
     for (int round = 0; round < MAX_ROUNDS; round++) {
         if (!rewrite_round(g, options, rewrites, n)) return;
         graph_sort(g);

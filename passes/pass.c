@@ -14,7 +14,9 @@
 
 enum { MAX_ROUNDS = 100 };
 
-bool pass_infer(Graph *g, const PassOptions *options) { return graph_infer(g, options->fold_limit); }
+bool pass_infer(Graph *g, const PassOptions *options) {
+    return graph_infer(g, options->fold_limit);
+}
 
 bool pass_dead(Graph *g, const PassOptions *options) {
     (void)options;
@@ -63,7 +65,10 @@ static double seconds(void) {
 /* The place of the new entry, -1: nobody wants to know. */
 static int time_begin(Graph *g, const PassOptions *options, const char *name) {
     if (!options->report) return -1;
-    PassTime t = {.name = name, .depth = options->run->depth, .begin = seconds(), .rewrites = options->run->asked};
+    PassTime t = {.name = name,
+                  .depth = options->run->depth,
+                  .begin = seconds(),
+                  .rewrites = options->run->asked};
     vec_push(g->unit->arena, &options->report->times, t);
     return options->report->times.n - 1;
 }
@@ -107,7 +112,9 @@ static bool run_group(Graph *g, const Step *step, const PassOptions *options) {
     uint64_t before, after = graph_fingerprint(g);
     for (int round = 0; !run->stopped; round++) {
         if (round == MAX_ROUNDS) {
-            diag_note(g->unit, "a group of passes still changes the graph after %d rounds, and was stopped", round);
+            diag_note(g->unit,
+                      "a group of passes still changes the graph after %d rounds, and was stopped",
+                      round);
             break;
         }
         before = after;
@@ -134,7 +141,9 @@ static bool run_steps(Graph *g, const Step *steps, const PassOptions *options) {
 
 /* Passes that are registered in the unit run after our own over operators. */
 
-static bool allow_rewrite(Graph *g, const Node *at, const void *options) { return rewrite_allowed(g, options, at); }
+static bool allow_rewrite(Graph *g, const Node *at, const void *options) {
+    return rewrite_allowed(g, options, at);
+}
 
 static bool pass_registered(Graph *g, const PassOptions *options) {
     const struct sonoc_pass *p = registry_find_pass(g->unit, options->run->step->pass->name);
@@ -147,8 +156,12 @@ static void add_registered(Graph *g, PassOptions *options) {
     for (int i = 0; i < options->n_more; i++) more[i] = options->more[i];
     for (int i = 0; i < n; i++) {
         const struct sonoc_pass *p = registry_pass(g->unit, i);
-        more[options->n_more + i] = (Pass){.name = p->name, .run = pass_registered, .promise = (PassClass)p->promise,
-                                           .level = p->level, .summary = p->summary, .after = "share_fused",
+        more[options->n_more + i] = (Pass){.name = p->name,
+                                           .run = pass_registered,
+                                           .promise = (PassClass)p->promise,
+                                           .level = p->level,
+                                           .summary = p->summary,
+                                           .after = "share_fused",
                                            .for_files = p->for_files};
     }
     options->more = more;
@@ -166,7 +179,8 @@ bool passes_run(Graph *g, const PassOptions *options) {
     Step *steps;
     running.run = &run;
     add_registered(g, &running);
-    if (!is_known(g, &running, options->stop_after) || !is_known(g, &running, options->print_before) ||
+    if (!is_known(g, &running, options->stop_after) ||
+        !is_known(g, &running, options->print_before) ||
         !is_known(g, &running, options->print_after) || !steps_of(g, &running, &steps))
         return false;
     if (!run_steps(g, steps, &running)) return false;

@@ -1,4 +1,5 @@
-/* pass_table.c - what passes.def says, as data: the rows, their settings, bounds and order, and the pipeline in text. */
+/* pass_table.c - what passes.def says, as data: the rows, their settings, bounds and order, and the
+ * pipeline in text. */
 #include "pass.h"
 
 #include <string.h>
@@ -13,8 +14,10 @@ enum {
 #include "passes.def"
 
 const Pass passes[] = {
-#define PASS(name, function, class, level, summary) {#name, function, CLASS_##class, level, summary, NULL, false},
-#define FILE_PASS(name, function, class, level, summary) {#name, function, CLASS_##class, level, summary, NULL, true},
+#define PASS(name, function, class, level, summary)                                                \
+    {#name, function, CLASS_##class, level, summary, NULL, false},
+#define FILE_PASS(name, function, class, level, summary)                                           \
+    {#name, function, CLASS_##class, level, summary, NULL, true},
 #include "passes.def"
     {0},
 };
@@ -31,7 +34,10 @@ const PassSetting pass_settings[] = {
     {0},
 };
 
-static const struct { const char *pass; double relative; } bounds[] = {
+static const struct {
+    const char *pass;
+    double relative;
+} bounds[] = {
 #define BOUND(pass, relative, why) {#pass, relative},
 #include "passes.def"
     {0},

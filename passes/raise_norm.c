@@ -1,20 +1,23 @@
 /* raise_norm.c - normalisations that an exporter wrote out are one node again.
  *
  *     Reshape (N x G x L), InstanceNormalization, Reshape back             GroupNormalization
- *     (x - mean(x)) / sqrt(mean((x - mean(x))^2) + epsilon)                LayerNormalization, InstanceNormalization
+ *     (x - mean(x)) / sqrt(mean((x - mean(x))^2) + epsilon)                LayerNormalization,
+ * InstanceNormalization
  *
- * and a multiplication or addition by constants behind one, a number each that it scales and shifts, is its scale and
- * bias.  REAL. */
+ * and a multiplication or addition by constants behind one, a number each that it scales and
+ * shifts, is its scale and bias.  REAL. */
 #include "match.h"
 #include "pass.h"
 
 #include <string.h>
 
-static Value *uniform_vector(Graph *g, const Node *like, DType dtype, int rank, const int64_t *dims, double x) {
+static Value *uniform_vector(Graph *g, const Node *like, DType dtype, int rank, const int64_t *dims,
+                             double x) {
     Tensor *t = tensor_new(g->unit->arena, dtype, rank, dims);
     const Tensor *one = tensor_scalar(g->unit->arena, dtype, x);
     size_t bytes = (size_t)dtypes[dtype].bytes;
-    for (int64_t i = 0; i < t->count; i++) memcpy((char *)t->data + (size_t)i * bytes, one->data, bytes);
+    for (int64_t i = 0; i < t->count; i++)
+        memcpy((char *)t->data + (size_t)i * bytes, one->data, bytes);
     return graph_add_constant(g, like->name, t);
 }
 
@@ -28,7 +31,8 @@ static Value *of_groups(Graph *g, const Value *source, int64_t groups, int64_t c
     size_t bytes = (size_t)dtypes[source->dtype].bytes;
     for (int64_t c = 0; c < channels; c++)
         memcpy((char *)t->data + (size_t)c * bytes,
-               (const char *)source->constant->data + (size_t)(c / (channels / groups)) * bytes, bytes);
+               (const char *)source->constant->data + (size_t)(c / (channels / groups)) * bytes,
+               bytes);
     return graph_add_constant(g, source->name, t);
 }
 
@@ -40,18 +44,21 @@ static bool splits_channels(const Value *x, const Value *grouped) {
 }
 
 static bool raise_group_norm(Graph *g, const PassOptions *options, Node *n) {
-    const Node *norm = n->op->id == OP_Reshape ? match_op(n->inputs[0], OP_InstanceNormalization) : NULL;
+    const Node *norm =
+        n->op->id == OP_Reshape ? match_op(n->inputs[0], OP_InstanceNormalization) : NULL;
     const Node *split = norm ? match_op(norm->inputs[0], OP_Reshape) : NULL;
     if (!split || !is_private_constant_pair(norm)) return false;
     Value *x = split->inputs[0];
     if (!same_shape(x, n->outputs[0]) || !splits_channels(x, split->outputs[0])) {
-        remark(g, options, REMARK_MISSED, n, "no GroupNormalization: what is reshaped back is not of the input's shape");
+        remark(g, options, REMARK_MISSED, n,
+               "no GroupNormalization: what is reshaped back is not of the input's shape");
         return false;
     }
     if (!rewrite_allowed(g, options, n)) return false;
     int64_t groups = split->outputs[0]->dims[1].size, channels = x->dims[1].size;
     remark(g, options, REMARK_MATCHED, n, "GroupNormalization of %d groups", (int)groups);
-    Value *inputs[] = {x, of_groups(g, norm->inputs[1], groups, channels), of_groups(g, norm->inputs[2], groups, channels)};
+    Value *inputs[] = {x, of_groups(g, norm->inputs[1], groups, channels),
+                       of_groups(g, norm->inputs[2], groups, channels)};
     Node *made = node_open(g, n, OP_GroupNormalization, inputs, 3);
     node_set_float(g, made, "epsilon", node_float(norm, "epsilon"));
     node_set_int(g, made, "num_groups", groups);
@@ -61,7 +68,9 @@ static bool raise_group_norm(Graph *g, const PassOptions *options, Node *n) {
 
 /* Scale and bias. */
 
-static double channel_of(const Tensor *t, int64_t i) { return tensor_get_double(t, t->count == 1 ? 0 : i); }
+static double channel_of(const Tensor *t, int64_t i) {
+    return tensor_get_double(t, t->count == 1 ? 0 : i);
+}
 
 static void put(Tensor *t, int64_t i, double x) {
     if (t->dtype == DT_F64) memcpy((char *)t->data + i * 8, &x, 8);
@@ -93,8 +102,9 @@ static bool fits_scale(const Node *norm, const Value *c) {
 }
 
 static bool is_norm(const Node *n) {
-    return n && !n->dead && (n->op->id == OP_GroupNormalization || n->op->id == OP_InstanceNormalization ||
-                             (n->op->id == OP_LayerNormalization && n->n_outputs == 1));
+    return n && !n->dead &&
+           (n->op->id == OP_GroupNormalization || n->op->id == OP_InstanceNormalization ||
+            (n->op->id == OP_LayerNormalization && n->n_outputs == 1));
 }
 
 static bool affine_into_norm(Graph *g, const PassOptions *options, Node *n) {
@@ -105,16 +115,22 @@ static bool affine_into_norm(Graph *g, const PassOptions *options, Node *n) {
     Node *norm = c ? y->producer : NULL;
     if (!is_norm(norm) || !value_is_private(y) || !same_shape(y, n->outputs[0])) return false;
     Value *scale = norm->inputs[1], *bias = node_has_input(norm, 2) ? norm->inputs[2] : NULL;
-    if (!scale->constant || (bias && !bias->constant) || (scale->dtype != DT_F32 && scale->dtype != DT_F64)) return false;
+    if (!scale->constant || (bias && !bias->constant) ||
+        (scale->dtype != DT_F32 && scale->dtype != DT_F64))
+        return false;
     if (!fits_scale(norm, c)) {
-        remark(g, options, REMARK_MISSED, n, "not part of %s: the constant is not one number a channel", norm->op->name);
+        remark(g, options, REMARK_MISSED, n,
+               "not part of %s: the constant is not one number a channel", norm->op->name);
         return false;
     }
     if (!rewrite_allowed(g, options, n)) return false;
-    remark(g, options, REMARK_MATCHED, n, "%s of %s", multiplies ? "scale" : "bias", norm->op->name);
-    Value *zero = bias ? bias : uniform_vector(g, norm, scale->dtype, scale->rank, scale->constant->dims, 0);
-    Value *inputs[] = {norm->inputs[0], multiplies ? changed(g, scale, c->constant, NULL) : scale,
-                       changed(g, zero, multiplies ? c->constant : NULL, multiplies ? NULL : c->constant)};
+    remark(g, options, REMARK_MATCHED, n, "%s of %s", multiplies ? "scale" : "bias",
+           norm->op->name);
+    Value *zero =
+        bias ? bias : uniform_vector(g, norm, scale->dtype, scale->rank, scale->constant->dims, 0);
+    Value *inputs[] = {
+        norm->inputs[0], multiplies ? changed(g, scale, c->constant, NULL) : scale,
+        changed(g, zero, multiplies ? c->constant : NULL, multiplies ? NULL : c->constant)};
     Node *made = node_open(g, norm, norm->op->id, inputs, 3);
     copy_attrs(g, made, norm);
     node_become(g, n, node_close(g, made));
@@ -182,7 +198,8 @@ static bool raise_layer_norm(Graph *g, const PassOptions *options, Node *n) {
     int axis = trailing_axis(axes, x->rank);
     bool plain_type = x->dtype == DT_F32 || x->dtype == DT_F64;
     if (!axis || reduced_axes(mean) != axes || !value_is_static(x) || !plain_type) {
-        remark(g, options, REMARK_MISSED, n, "no normalisation: mean and variance are not over the same last axes");
+        remark(g, options, REMARK_MISSED, n,
+               "no normalisation: mean and variance are not over the same last axes");
         return false;
     }
     if (!rewrite_allowed(g, options, n)) return false;
@@ -193,7 +210,8 @@ static bool raise_layer_norm(Graph *g, const PassOptions *options, Node *n) {
     value_sizes(x, dims);
     const int64_t *scaled = image ? dims + 1 : dims + axis;
     int rank = image ? 1 : x->rank - axis;
-    Value *inputs[] = {x, uniform_vector(g, n, x->dtype, rank, scaled, 1), uniform_vector(g, n, x->dtype, rank, scaled, 0)};
+    Value *inputs[] = {x, uniform_vector(g, n, x->dtype, rank, scaled, 1),
+                       uniform_vector(g, n, x->dtype, rank, scaled, 0)};
     Node *made = node_open(g, n, op, inputs, 3);
     if (!image) node_set_int(g, made, "axis", axis);
     node_set_float(g, made, "epsilon", (float)epsilon);

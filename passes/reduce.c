@@ -1,8 +1,8 @@
 /* reduce.c - delta debugging over the nodes of a graph, then over its outputs.
  *
- * A set of nodes is cut out of the graph: what they take from others are inputs.  The set is halved, quartered, ... and
- * a part is left out for good when the rest still shows it; small graphs are tried first, so that most of a graph goes
- * in a few steps. */
+ * A set of nodes is cut out of the graph: what they take from others are inputs.  The set is
+ * halved, quartered, ... and a part is left out for good when the rest still shows it; small graphs
+ * are tried first, so that most of a graph goes in a few steps. */
 #include "reduce.h"
 
 #include <string.h>
@@ -12,14 +12,14 @@ typedef struct Reduce {
     const Graph *graph;
     ShowsFn *shows;
     void *context;
-    bool *keep;                  /* by node */
+    bool *keep; /* by node */
     bool *trial;
 } Reduce;
 
 static bool try_keep(const Reduce *r, const bool *keep) {
     Unit apart;
     if (!unit_begin_apart(&apart, r->unit, 0)) return false;
-    volatile bool shows = false;    /* set between setjmp and longjmp */
+    volatile bool shows = false; /* set between setjmp and longjmp */
     if (!setjmp(apart.escape.jump)) {
         const Graph *part = graph_extract(&apart, r->graph, keep);
         shows = part && r->shows(part, r->context);

@@ -1,14 +1,15 @@
 /* remark.c - the count of rewrites, and remarks: what matched, what it saved, what nearly matched.
  *
- * What a rewrite saves is measured, not claimed: the cost of the graph when the next one is asked for, or the pass is
- * done, less the cost when this one was. */
+ * What a rewrite saves is measured, not claimed: the cost of the graph when the next one is asked
+ * for, or the pass is done, less the cost when this one was. */
 #include "pass_run.h"
 
 #include <stdarg.h>
 
 static int64_t conv_macs(const Node *n) {
     const Value *w = n->inputs[1], *out = n->outputs[0];
-    if (!out || w->rank < 2 || value_count(out) < 0 || value_count(w) < 0 || w->dims[0].size < 1) return 0;
+    if (!out || w->rank < 2 || value_count(out) < 0 || value_count(w) < 0 || w->dims[0].size < 1)
+        return 0;
     return value_count(out) * (value_count(w) / w->dims[0].size);
 }
 
@@ -27,7 +28,8 @@ static int64_t matmul_macs(const Node *n) {
 }
 
 static int64_t node_macs(const Node *n) {
-    if (n->op->id == OP_Conv || n->op->id == OP_DeformConv || n->op->id == OP_BranchDeformConv) return conv_macs(n);
+    if (n->op->id == OP_Conv || n->op->id == OP_DeformConv || n->op->id == OP_BranchDeformConv)
+        return conv_macs(n);
     if (n->op->id == OP_ConvTranspose) return conv_transpose_macs(n);
     if (n->op->id == OP_MatMul || n->op->id == OP_Gemm) return matmul_macs(n);
     return 0;
@@ -42,7 +44,8 @@ static void add_node(GraphCost *cost, const Node *n) {
     }
 }
 
-/* Walks the producers of the outputs, so that it does not matter whether the graph was swept or is in order. */
+/* Walks the producers of the outputs, so that it does not matter whether the graph was swept or is
+ * in order. */
 GraphCost graph_cost(const Graph *g) {
     Arena *a = g->unit->arena;
     ArenaMark mark = arena_mark(a);
@@ -70,7 +73,9 @@ void remarks_close(Graph *g, const PassOptions *options) {
     if (!run || run->open_at < 0) return;
     GraphCost after = graph_cost(g);
     options->report->remarks.at[run->open_at].saved = (GraphCost){
-        run->before.nodes - after.nodes, run->before.macs - after.macs, run->before.bytes - after.bytes,
+        run->before.nodes - after.nodes,
+        run->before.macs - after.macs,
+        run->before.bytes - after.bytes,
     };
     run->open_at = -1;
 }
@@ -87,9 +92,14 @@ static bool wants_remarks(const PassOptions *options) {
     return options->run && options->report && options->want_remarks;
 }
 
-static void add_remark(const PassOptions *options, Arena *a, RemarkKind kind, const Node *at, const char *text) {
-    Remark r = {.kind = kind, .pass = options->run->step->pass->name, .node = name_of(at), .op = at ? at->op->name : "",
-                .text = text, .rewrite = kind == REMARK_MATCHED ? options->run->asked : 0};
+static void add_remark(const PassOptions *options, Arena *a, RemarkKind kind, const Node *at,
+                       const char *text) {
+    Remark r = {.kind = kind,
+                .pass = options->run->step->pass->name,
+                .node = name_of(at),
+                .op = at ? at->op->name : "",
+                .text = text,
+                .rewrite = kind == REMARK_MATCHED ? options->run->asked : 0};
     vec_push(a, &options->report->remarks, r);
 }
 
@@ -119,7 +129,8 @@ bool rewrite_allowed(Graph *g, const PassOptions *options, const Node *at) {
 }
 
 /* The remark of a rewrite takes the place of the one that rewrite_allowed made. */
-void remark(Graph *g, const PassOptions *options, RemarkKind kind, const Node *at, const char *format, ...) {
+void remark(Graph *g, const PassOptions *options, RemarkKind kind, const Node *at,
+            const char *format, ...) {
     if (!wants_remarks(options)) return;
     char text[512];
     va_list args;

@@ -1,9 +1,10 @@
 /* rule_apply.c - applies rules to a graph until none matches.
  *
- * Rules are had by the operator at their root.  Every node is visited in order; around a rewrite those visited again are
- * the nodes it made and the ones that use its results.  When a whole round changes nothing, that is all.  A replacement
- * is built beside what it replaces and takes its place only if it has the same types and shapes: what the rule's
- * conditions do not say about broadcasting is decided there. */
+ * Rules are had by the operator at their root.  Every node is visited in order; around a rewrite
+ * those visited again are the nodes it made and the ones that use its results.  When a whole round
+ * changes nothing, that is all.  A replacement is built beside what it replaces and takes its place
+ * only if it has the same types and shapes: what the rule's conditions do not say about
+ * broadcasting is decided there. */
 #include "rule.h"
 
 #include "infer.h"
@@ -12,9 +13,9 @@
 #include <string.h>
 
 enum {
-    MOST_REWRITES = 12,      /* a node, before a set of rules is called restless */
-    FREE_REWRITES = 1000,    /* and this many besides */
-    MOST_AGAIN = 256         /* nodes that one rewrite sends back to be visited */
+    MOST_REWRITES = 12,   /* a node, before a set of rules is called restless */
+    FREE_REWRITES = 1000, /* and this many besides */
+    MOST_AGAIN = 256      /* nodes that one rewrite sends back to be visited */
 };
 
 typedef VEC(const Rule *) RuleList;
@@ -23,9 +24,9 @@ typedef struct Engine {
     Graph *g;
     const PassOptions *options;
     RuleList by_op[OP_COUNT];
-    VEC(NodeList) users;     /* by id of the value; also nodes that use it no more */
+    VEC(NodeList) users; /* by id of the value; also nodes that use it no more */
     NodeList again;
-    int depth;               /* of the deepest pattern */
+    int depth; /* of the deepest pattern */
     Match m;
     Value *made[RULE_SLOTS]; /* by slot */
     NodeList built;          /* by the replacement that is being built */
@@ -111,13 +112,15 @@ static Value *make_data(Engine *e, const Term *t, DType like) {
 }
 
 static bool is_tensor(const Engine *e, const Term *t) {
-    return t->kind == TERM_OP || (t->kind == TERM_NAME && e->m.rule->slots.at[t->slot].kind == SLOT_VALUE);
+    return t->kind == TERM_OP ||
+           (t->kind == TERM_NAME && e->m.rule->slots.at[t->slot].kind == SLOT_VALUE);
 }
 
 static Node *make_node(Engine *e, const Term *t, int n_results);
 
 static Value *make_tensor(Engine *e, const Term *t) {
-    if (t->kind == TERM_NAME) return e->made[t->slot] ? e->made[t->slot] : e->m.bound[t->slot].value;
+    if (t->kind == TERM_NAME)
+        return e->made[t->slot] ? e->made[t->slot] : e->m.bound[t->slot].value;
     Node *n = make_node(e, t, 1);
     return n ? n->outputs[0] : NULL;
 }
@@ -162,9 +165,7 @@ static bool set_attr(Engine *e, Node *n, const AttrInfo *info, Datum d) {
     switch (d.kind) {
     case DATUM_NONE: return true;
     case DATUM_LIST: return set_list_attr(e, n, info, d);
-    case DATUM_TEXT:
-        node_set_string(e->g, n, info->name, d.text);
-        return info->kind == AT_STRING;
+    case DATUM_TEXT: node_set_string(e->g, n, info->name, d.text); return info->kind == AT_STRING;
     case DATUM_NUMBER: break;
     }
     if (info->kind == AT_FLOAT)
@@ -207,7 +208,8 @@ static Node *make_node(Engine *e, const Term *t, int n_results) {
     Value **outputs = NEW_ARRAY(g->unit->arena, Value *, n_outputs);
     for (int k = 0; k < n_outputs; k++) outputs[k] = graph_add_value(g, e->m.rule->name);
     Node *root = e->m.nodes[e->m.rule->root];
-    Node *n = graph_add_node(g, t->op, root->name, inputs, count_inputs(t, inputs), outputs, n_outputs);
+    Node *n =
+        graph_add_node(g, t->op, root->name, inputs, count_inputs(t, inputs), outputs, n_outputs);
     n->position = root->position;
     n->scope = root->scope;
     vec_push(g->unit->arena, &e->built, n);
@@ -232,11 +234,14 @@ static bool same_type(const Value *v, const Value *w) {
     return v->dtype == w->dtype && v->rank == w->rank && dims_equal(v->dims, w->dims, v->rank);
 }
 
-static bool is_target(const Engine *e, int slot) { return slot >= 0 && e->m.rule->slots.at[slot].statement >= 0; }
+static bool is_target(const Engine *e, int slot) {
+    return slot >= 0 && e->m.rule->slots.at[slot].statement >= 0;
+}
 
 /* A copy of an input to an output stays a copy. */
 static bool is_needed_copy(const Value *y, const Value *t) {
-    return y->is_output && (t->is_input || t->is_output) && y->producer && y->producer->op->id == OP_Identity;
+    return y->is_output && (t->is_input || t->is_output) && y->producer &&
+           y->producer->op->id == OP_Identity;
 }
 
 static bool make_statement(Engine *e, const Statement *s) {
@@ -275,7 +280,8 @@ static void reach(Arena *arena, Map *seen, NodeList *list, const Value *v) {
     vec_push(arena, list, n);
 }
 
-/* Whether the replacement would need what it replaces: possible where more than one result is replaced. */
+/* Whether the replacement would need what it replaces: possible where more than one result is
+ * replaced. */
 static bool makes_cycle(Engine *e) {
     Arena *arena = e->g->unit->arena;
     Map seen = {.arena = arena};
@@ -329,7 +335,8 @@ static bool was_built(const Engine *e, const Node *n) {
     return false;
 }
 
-/* The new node defines y itself, so that names and uses stay as they are; the old one gets the new value. */
+/* The new node defines y itself, so that names and uses stay as they are; the old one gets the new
+ * value. */
 static void exchange(Engine *e, Value *y, Value *t, Node *old, int result) {
     Node *n = t->producer;
     move_uses(e, t, y);
@@ -425,7 +432,8 @@ static bool round_of_visits(Engine *e) {
     bool changed = false;
     for (int i = 0; i < e->g->nodes.n && !e->done.restless; i++) {
         changed |= visit(e, e->g->nodes.at[i]);
-        for (int k = 0; k < e->again.n && !e->done.restless; k++) changed |= visit(e, e->again.at[k]);
+        for (int k = 0; k < e->again.n && !e->done.restless; k++)
+            changed |= visit(e, e->again.at[k]);
         e->again.n = 0;
     }
     return changed;
@@ -439,7 +447,8 @@ static void tell_missed(Engine *e) {
         for (int k = 0; !n->dead && k < rules->n; k++) {
             const Rule *r = rules->at[k];
             if (r->n_ops > 1 && !rule_match(&e->m, e->g->unit, r, n, e->users.at) && e->m.failed)
-                remark(e->g, e->options, REMARK_MISSED, n, "rule %s: not %s", r->name, e->m.failed->text);
+                remark(e->g, e->options, REMARK_MISSED, n, "rule %s: not %s", r->name,
+                       e->m.failed->text);
         }
     }
 }
@@ -460,8 +469,8 @@ static void add_rule(Engine *e, const Rule *r) {
     if (r->depth > e->depth) e->depth = r->depth;
 }
 
-RulesDone rules_apply(Graph *g, const PassOptions *options, const RuleSet *const *sets, int n_sets, PassClass promise,
-                      int level, const Rule *only) {
+RulesDone rules_apply(Graph *g, const PassOptions *options, const RuleSet *const *sets, int n_sets,
+                      PassClass promise, int level, const Rule *only) {
     Engine *e = NEW(g->unit->arena, Engine);
     e->g = g;
     e->options = options;

@@ -1,8 +1,9 @@
-/* rule_instance.c - graphs that a rule's pattern stands in, made at random from the rule's own text.
+/* rule_instance.c - graphs that a rule's pattern stands in, made at random from the rule's own
+ * text.
  *
- * Numbers, attributes and conditions of the rule say which constants there are; what operators want of an operand (a
- * shape, axes) is made to fit the tensor beside it; everything else is drawn.  Most draws miss some condition: whoever
- * wants an instance tries many seeds. */
+ * Numbers, attributes and conditions of the rule say which constants there are; what operators want
+ * of an operand (a shape, axes) is made to fit the tensor beside it; everything else is drawn. Most
+ * draws miss some condition: whoever wants an instance tries many seeds. */
 #include "rule.h"
 
 #include <ctype.h>
@@ -25,7 +26,7 @@ typedef struct Maker {
     int rank;
     int64_t dims[4];
     Hint hints[RULE_SLOTS];
-    Match m;                 /* its bindings: names by slot, nodes by statement */
+    Match m; /* its bindings: names by slot, nodes by statement */
     bool begun[RULE_STATEMENTS];
     bool failed;
 } Maker;
@@ -131,7 +132,8 @@ static Value *draw_constant(Maker *k, DType t, Number *x, bool one) {
 static Value *draw_tensor(Maker *k, const Term *name, DType t) {
     Hint *h = &k->hints[name->slot];
     int64_t dims[MAX_RANK];
-    if (h->is_constant || h->has_number) return draw_constant(k, t, h->has_number ? &h->number : NULL, h->is_one);
+    if (h->is_constant || h->has_number)
+        return draw_constant(k, t, h->has_number ? &h->number : NULL, h->is_one);
     if (!h->is_variable && chance(k, 10)) return draw_constant(k, t, NULL, h->is_one);
     int rank = draw_dims(k, dims);
     return give_input(k, name->text, t, rank, dims);
@@ -149,22 +151,39 @@ static Value *give_example(Maker *k, const Term *name, const ExampleItem *item, 
     if (!item->is_constant) return give_input(k, name->text, t, item->rank, item->dims);
     if (item->datum.kind == DATUM_TEXT) return fail(k);
     if (item->datum.kind != DATUM_LIST)
-        return give_constant(k, filled(k, t, item->rank, item->dims, item->datum.number.f, item->datum.kind == DATUM_NONE));
+        return give_constant(k, filled(k, t, item->rank, item->dims, item->datum.number.f,
+                                       item->datum.kind == DATUM_NONE));
     if (item->shaped && (item->rank != 1 || item->dims[0] != n)) return fail(k);
     Tensor *to = tensor_new(k->unit->arena, t, 1, &n);
     size_t bytes = (size_t)dtypes[t].bytes;
     for (int64_t i = 0; i < n; i++) {
         int64_t whole = item->datum.items[i].i;
         const Tensor *one = tensor_scalar(k->unit->arena, t, item->datum.items[i].f);
-        memcpy((char *)to->data + (size_t)i * bytes, t == DT_I64 ? (const void *)&whole : one->data, bytes);
+        memcpy((char *)to->data + (size_t)i * bytes, t == DT_I64 ? (const void *)&whole : one->data,
+               bytes);
     }
     return give_constant(k, to);
 }
 
 /* Operands that say how, to fit the first operand. */
 
-typedef enum Role { ROLE_DATA, ROLE_BOOL, ROLE_BOUND, ROLE_EXPONENT, ROLE_SHAPE, ROLE_EXPAND, ROLE_REPEATS, ROLE_NEW_AXES,
-                    ROLE_ONE_AXES, ROLE_AXES, ROLE_STARTS, ROLE_ENDS, ROLE_ALL_AXES, ROLE_STEPS, ROLE_PADS } Role;
+typedef enum Role {
+    ROLE_DATA,
+    ROLE_BOOL,
+    ROLE_BOUND,
+    ROLE_EXPONENT,
+    ROLE_SHAPE,
+    ROLE_EXPAND,
+    ROLE_REPEATS,
+    ROLE_NEW_AXES,
+    ROLE_ONE_AXES,
+    ROLE_AXES,
+    ROLE_STARTS,
+    ROLE_ENDS,
+    ROLE_ALL_AXES,
+    ROLE_STEPS,
+    ROLE_PADS
+} Role;
 
 static Role slice_role(int operand) {
     static const Role roles[] = {ROLE_DATA, ROLE_STARTS, ROLE_ENDS, ROLE_ALL_AXES, ROLE_STEPS};
@@ -266,7 +285,9 @@ static Value *give_role(Maker *k, const Term *name, Role role, const Value *x) {
     case ROLE_DATA:
     case ROLE_BOOL: break;
     case ROLE_BOUND: return draw_constant(k, x->dtype, h->has_number ? &h->number : NULL, true);
-    case ROLE_EXPONENT: return draw_constant(k, chance(k, 70) ? x->dtype : DT_F32, h->has_number ? &h->number : NULL, true);
+    case ROLE_EXPONENT:
+        return draw_constant(k, chance(k, 70) ? x->dtype : DT_F32,
+                             h->has_number ? &h->number : NULL, true);
     case ROLE_SHAPE: return give_shape(k, x);
     case ROLE_EXPAND: return give_expand(k, x);
     case ROLE_NEW_AXES: return give_new_axes(k, x);
@@ -300,7 +321,8 @@ static Datum draw_attr(Maker *k, const Node *n, const AttrInfo *info) {
     static const int types[] = {1, 2, 3, 5, 6, 7, 9, 10, 11, 16};
     int rank = n->n_inputs && n->inputs[0] ? n->inputs[0]->rank : 0;
     const Node bare = {.op = n->op};
-    if (!strcmp(info->name, "axis")) return datum_int(rank ? (int64_t)draw(k, (uint32_t)rank) - (chance(k, 30) ? rank : 0) : 0);
+    if (!strcmp(info->name, "axis"))
+        return datum_int(rank ? (int64_t)draw(k, (uint32_t)rank) - (chance(k, 30) ? rank : 0) : 0);
     if (!strcmp(info->name, "perm")) return draw_perm(k, rank);
     if (!strcmp(info->name, "to")) return datum_int(types[draw(k, sizeof types / sizeof *types)]);
     if (!strcmp(info->name, "keepdims")) return datum_int(chance(k, 70));
@@ -346,10 +368,12 @@ static void set_attr(Maker *k, Node *n, const TermAttr *a) {
 static Value *build_statement(Maker *k, int statement, int result);
 static Node *build_node(Maker *k, const Term *t, int n_results);
 
-/* An operand that tells types: another operator, or a name that is known or defined by a statement. */
+/* An operand that tells types: another operator, or a name that is known or defined by a statement.
+ */
 static bool is_made(const Maker *k, const Term *t) {
     if (t->kind == TERM_OP) return true;
-    return t->kind == TERM_NAME && (k->m.bound[t->slot].is_set || k->rule->slots.at[t->slot].statement >= 0);
+    return t->kind == TERM_NAME &&
+           (k->m.bound[t->slot].is_set || k->rule->slots.at[t->slot].statement >= 0);
 }
 
 static Value *build_made(Maker *k, const Term *t) {
@@ -402,7 +426,8 @@ static void build_operands(Maker *k, const Term *t, Value **inputs) {
     for (int turn = 0; turn < 2; turn++)
         for (int i = 0; i < t->n_args && !k->failed; i++) {
             Role role = role_of(t->op, i);
-            if (!made[i] && turn == (role > ROLE_BOOL)) inputs[i] = build_leaf(k, t->args[i], role, like, inputs[0]);
+            if (!made[i] && turn == (role > ROLE_BOOL))
+                inputs[i] = build_leaf(k, t->args[i], role, like, inputs[0]);
         }
 }
 
@@ -410,7 +435,8 @@ static Node *build_node(Maker *k, const Term *t, int n_results) {
     Value *inputs[16] = {NULL}, *outputs[16] = {NULL};
     if (t->n_args > 16 || n_results > 16 || k->failed) return fail(k);
     build_operands(k, t, inputs);
-    int n_inputs = t->n_args, n_outputs = n_results > t->op->min_outputs ? n_results : t->op->min_outputs;
+    int n_inputs = t->n_args,
+        n_outputs = n_results > t->op->min_outputs ? n_results : t->op->min_outputs;
     while (n_inputs && !inputs[n_inputs - 1]) n_inputs--;
     for (int i = 0; i < n_inputs && !k->failed; i++)
         if (!inputs[i] && i < t->op->min_inputs) fail(k);
@@ -427,19 +453,21 @@ static Value *build_statement(Maker *k, int statement, int result) {
     const Statement *s = &k->rule->match.at[statement];
     Node *n = k->m.nodes[statement];
     if (!n) {
-        if (k->begun[statement]) return fail(k);    /* a pattern that needs itself */
+        if (k->begun[statement]) return fail(k); /* a pattern that needs itself */
         k->begun[statement] = true;
         n = build_node(k, s->term, s->n_slots);
         if (!n) return NULL;
         k->m.nodes[statement] = n;
         for (int i = 0; i < s->n_slots; i++)
-            if (s->slots[i] >= 0) k->m.bound[s->slots[i]] = (Binding){true, n->outputs[i], {.kind = DATUM_NONE}};
+            if (s->slots[i] >= 0)
+                k->m.bound[s->slots[i]] = (Binding){true, n->outputs[i], {.kind = DATUM_NONE}};
     }
     return n->outputs[result];
 }
 
 static void begin(Maker *k, uint64_t seed) {
-    static const DType types[] = {DT_F32, DT_F32, DT_F32, DT_F64, DT_F16, DT_BF16, DT_I32, DT_I64, DT_I8, DT_U8, DT_BOOL};
+    static const DType types[] = {DT_F32, DT_F32, DT_F32, DT_F64, DT_F16, DT_BF16,
+                                  DT_I32, DT_I64, DT_I8,  DT_U8,  DT_BOOL};
     const Rule *r = k->rule;
     k->state = seed * 0x9e3779b97f4a7c15u + 1;
     for (int i = 0; i < 4; i++) draw(k, 2);
@@ -469,7 +497,8 @@ Graph *rule_instance(Unit *u, const Rule *rule, uint64_t seed) {
     for (int i = 0; i < rule->make.n; i++)
         for (int j = 0; j < rule->make.at[i].n_slots; j++) {
             int slot = rule->make.at[i].slots[j];
-            if (slot >= 0 && rule->slots.at[slot].statement >= 0) graph_set_output(k->g, k->m.bound[slot].value);
+            if (slot >= 0 && rule->slots.at[slot].statement >= 0)
+                graph_set_output(k->g, k->m.bound[slot].value);
         }
     return k->g;
 }

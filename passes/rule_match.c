@@ -1,12 +1,13 @@
 /* rule_match.c - finds the pattern of a rule at a node.
  *
- * What is still to be matched is a list of goals; a goal that can be met in two ways (the operands of a commutative
- * operator) is tried in one, with all goals after it, and then in the other.  Conditions are the last goal. */
+ * What is still to be matched is a list of goals; a goal that can be met in two ways (the operands
+ * of a commutative operator) is tried in one, with all goals after it, and then in the other.
+ * Conditions are the last goal. */
 #include "rule.h"
 
 #include <string.h>
 
-enum { MOST_STEPS = 20000 };    /* a pattern that needs more at one node does not match there */
+enum { MOST_STEPS = 20000 }; /* a pattern that needs more at one node does not match there */
 
 typedef struct Goal {
     const Term *term;
@@ -47,7 +48,8 @@ static bool same_tensor(const Tensor *a, const Tensor *b) {
 
 /* Two constants of the same elements are the same. */
 static bool same_value(const Value *a, const Value *b) {
-    return a == b || (a && b && a->constant && b->constant && same_tensor(a->constant, b->constant));
+    return a == b ||
+           (a && b && a->constant && b->constant && same_tensor(a->constant, b->constant));
 }
 
 static bool same_number(Number a, Number b, bool near) {
@@ -121,7 +123,8 @@ static bool is_commutative(const OpInfo *op) {
 }
 
 /* The operands from k on as goals before `goals`. */
-static bool match_operands(Match *m, const Term *t, const Node *n, int k, bool swapped, const Goal *goals) {
+static bool match_operands(Match *m, const Term *t, const Node *n, int k, bool swapped,
+                           const Goal *goals) {
     if (k == t->n_args) return match_goals(m, goals);
     int from = swapped ? 1 - k : k;
     Goal goal = {t->args[k], from < n->n_inputs ? n->inputs[from] : NULL, goals};
@@ -238,7 +241,8 @@ static bool match_goals(Match *m, const Goal *goals) {
     case TERM_NUMBER: return is_number(t, v) && match_goals(m, goals->next);
     case TERM_LIST: return is_list(m, t, v) && match_goals(m, goals->next);
     case TERM_OP:
-        return v && v->producer && v->producer->outputs[0] == v && match_node(m, t, v->producer, goals->next);
+        return v && v->producer && v->producer->outputs[0] == v &&
+               match_node(m, t, v->producer, goals->next);
     case TERM_TEXT:
     case TERM_CALL: break;
     }

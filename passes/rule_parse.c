@@ -5,15 +5,15 @@
  *                 "make" statement {statement} {"example" item {"," item}}
  *     statement = result {"," result} "=" term                     result: name | "_"
  *     term      = the usual operators: or, and, not, == != < <= > >=, + -, * / %, -
- *     primary   = number | "~" number | string | "[" [term {"," term}] "]" | name ["[" term "]"] | "?" name | "_"
- *               | function "(" [term {"," term}] ")" | "(" term ")"
- *               | [domain "::"] Operator "(" [term {"," term}] ")" ["{" attribute {"," attribute} "}"]
- *     attribute = name "=" term | ".." [name]
- *     item      = name ":" type ["=" (number | list | "constant")] | name "=" (number | list | string)
+ *     primary   = number | "~" number | string | "[" [term {"," term}] "]" | name ["[" term "]"] |
+ * "?" name | "_" | function "(" [term {"," term}] ")" | "(" term ")" | [domain "::"] Operator "("
+ * [term {"," term}] ")" ["{" attribute {"," attribute} "}"] attribute = name "=" term | ".." [name]
+ *     item      = name ":" type ["=" (number | list | "constant")] | name "=" (number | list |
+ * string)
  *
- * An operator begins with a capital, a name does not.  In a pattern a term is an operator, a name, a number or a
- * list of numbers; in conditions and attributes it has no operators of the graph.  "#" begins a comment.  After an
- * error reading goes on with the next rule. */
+ * An operator begins with a capital, a name does not.  In a pattern a term is an operator, a name,
+ * a number or a list of numbers; in conditions and attributes it has no operators of the graph. "#"
+ * begins a comment.  After an error reading goes on with the next rule. */
 #include "rule.h"
 
 #include "graph_text.h"
@@ -31,10 +31,10 @@ typedef struct Parser {
     Unit *unit;
     const char *file, *at, *line_start;
     int line, depth;
-    bool failed;             /* what follows an error in a rule is not looked at */
+    bool failed; /* what follows an error in a rule is not looked at */
     Rule *rule;
     Mode mode;
-    int word_line, word_column;   /* of the last name, number or string */
+    int word_line, word_column; /* of the last name, number or string */
 } Parser;
 
 static bool fail_at(Parser *p, int line, int column, const char *format, va_list args) {
@@ -54,7 +54,8 @@ static bool fail(Parser *p, const char *format, ...) {
     return false;
 }
 
-static bool fail_term(Parser *p, const Term *t, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static bool fail_term(Parser *p, const Term *t, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 static bool fail_term(Parser *p, const Term *t, const char *format, ...) {
     va_list args;
     va_start(args, format);
@@ -99,10 +100,13 @@ static bool accept(Parser *p, const char *token) {
     return true;
 }
 
-static bool expect(Parser *p, const char *token) { return accept(p, token) || fail(p, "'%s' is expected", token); }
+static bool expect(Parser *p, const char *token) {
+    return accept(p, token) || fail(p, "'%s' is expected", token);
+}
 
 static bool at_keyword(Parser *p) {
-    static const char *const words[] = {"rule", "match", "where", "let", "make", "example", "and", "or", "not"};
+    static const char *const words[] = {"rule",    "match", "where", "let", "make",
+                                        "example", "and",   "or",    "not"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (at_token(p, words[i])) return true;
     return false;
@@ -165,7 +169,11 @@ static Number negated(Number x) {
 static Term *term_new(Parser *p, TermKind kind) {
     peek(p);
     Term *t = NEW(p->unit->arena, Term);
-    *t = (Term){.kind = kind, .line = p->line, .column = (int)(p->at - p->line_start) + 1, .slot = -1, .like = -1};
+    *t = (Term){.kind = kind,
+                .line = p->line,
+                .column = (int)(p->at - p->line_start) + 1,
+                .slot = -1,
+                .like = -1};
     return t;
 }
 
@@ -196,7 +204,8 @@ static int declare(Parser *p, const char *name, SlotKind kind) {
         vec_push(p->unit->arena, &p->rule->slots, slot);
         return p->rule->slots.n - 1;
     }
-    if (p->rule->slots.at[i].kind != kind) fail_word(p, "'%s' is a tensor here and a number there", name);
+    if (p->rule->slots.at[i].kind != kind)
+        fail_word(p, "'%s' is a tensor here and a number there", name);
     return i;
 }
 
@@ -215,7 +224,8 @@ static Term *parse_term(Parser *p);
 
 static bool is_tensor(const Parser *p, const Term *t) {
     return t->kind == TERM_OP || t->kind == TERM_ABSENT ||
-           (t->kind == TERM_NAME && p->rule->slots.n && p->rule->slots.at[t->slot].kind == SLOT_VALUE);
+           (t->kind == TERM_NAME && p->rule->slots.n &&
+            p->rule->slots.at[t->slot].kind == SLOT_VALUE);
 }
 
 static Term *call(Parser *p, Term *at, const char *function, Term *x, Term *y) {
@@ -228,7 +238,8 @@ static Term *call(Parser *p, Term *at, const char *function, Term *x, Term *y) {
     if (y) term_add(p, t, y);
     for (int k = 0; k < t->n_args && !p->failed; k++)
         if (is_tensor(p, t->args[k]))
-            fail_term(p, t->args[k], "a tensor stands where a number should: value(x) is that of a constant x");
+            fail_term(p, t->args[k],
+                      "a tensor stands where a number should: value(x) is that of a constant x");
     return t;
 }
 
@@ -256,7 +267,9 @@ static Term *parse_function(Parser *p, const char *name, Term *t) {
     for (int k = 0; k < t->n_args && !p->failed; k++) {
         bool wants = takes[bar && k >= least ? k + 1 : k] == 'v';
         if (wants != (is_tensor(p, t->args[k]) && t->args[k]->kind == TERM_NAME))
-            fail_term(p, t->args[k], wants ? "the name of a tensor is expected" : "a number or a list is expected");
+            fail_term(p, t->args[k],
+                      wants ? "the name of a tensor is expected"
+                            : "a number or a list is expected");
     }
     return t;
 }
@@ -292,12 +305,15 @@ static Term *parse_op(Parser *p, const char *domain, const char *name, Term *t) 
     t->kind = TERM_OP;
     t->op = op_find(domain, name);
     if (!t->op || (mode != MODE_PATTERN && mode != MODE_MAKE)) {
-        fail_term(p, t, t->op ? "an operator cannot stand in a condition: %s" : "'%s' is no operator", name);
+        fail_term(p, t,
+                  t->op ? "an operator cannot stand in a condition: %s" : "'%s' is no operator",
+                  name);
         return t;
     }
     parse_list(p, t, ")");
     for (int k = 0; k < t->n_args && !p->failed && mode == MODE_PATTERN; k++)
-        if (!is_tensor(p, t->args[k]) && t->args[k]->kind != TERM_NUMBER && t->args[k]->kind != TERM_LIST)
+        if (!is_tensor(p, t->args[k]) && t->args[k]->kind != TERM_NUMBER &&
+            t->args[k]->kind != TERM_LIST)
             fail_term(p, t->args[k], "an operand is an operator, a name, a number or a list");
     if (!p->failed && t->op->max_inputs >= 0 && t->n_args > t->op->max_inputs)
         fail_term(p, t, "%s takes at most %d inputs", name, t->op->max_inputs);
@@ -317,7 +333,8 @@ static Term *parse_named(Parser *p, Term *t) {
     }
     if (p->failed) return t;
     if (accept(p, "("))
-        return *domain || isupper((unsigned char)*name) ? parse_op(p, domain, name, t) : parse_function(p, name, t);
+        return *domain || isupper((unsigned char)*name) ? parse_op(p, domain, name, t)
+                                                        : parse_function(p, name, t);
     t->kind = TERM_NAME;
     t->text = name;
     t->slot = use_name(p, name);
@@ -347,7 +364,8 @@ static Term *parse_primary(Parser *p) {
         bool negative = accept(p, "-");
         t->number = parse_number(p);
         if (negative) t->number = negated(t->number);
-    } else if (isdigit((unsigned char)*p->at) || at_token(p, "inf") || at_token(p, "true") || at_token(p, "false")) {
+    } else if (isdigit((unsigned char)*p->at) || at_token(p, "inf") || at_token(p, "true") ||
+               at_token(p, "false")) {
         t->number = parse_number(p);
     } else {
         parse_named(p, t);
@@ -388,7 +406,8 @@ static const char *accept_binary(Parser *p, int level) {
 static Term *parse_level(Parser *p, int level) {
     Term *t = term_new(p, TERM_NUMBER);
     if (level == LEVELS || p->mode == MODE_PATTERN) return parse_unary(p);
-    if (level == LEVEL_NOT && accept(p, "not")) return call(p, t, "not", parse_level(p, level), NULL);
+    if (level == LEVEL_NOT && accept(p, "not"))
+        return call(p, t, "not", parse_level(p, level), NULL);
     t = parse_level(p, level + 1);
     for (const char *op; !p->failed && (op = accept_binary(p, level));)
         t = call(p, t, op, t, parse_level(p, level + 1));
@@ -430,9 +449,11 @@ static void parse_statement(Parser *p, int index, Statement *s) {
     s->term = parse_term(p);
     bool is_op = s->term->kind == TERM_OP;
     if (p->failed || is_op) return;
-    if (p->mode == MODE_PATTERN || !is_tensor(p, s->term) || s->n_slots != 1 || s->term->kind == TERM_ABSENT)
-        fail_term(p, s->term, p->mode == MODE_PATTERN ? "a statement of a pattern is an operator"
-                                                      : "a statement is an operator or the name of a tensor");
+    if (p->mode == MODE_PATTERN || !is_tensor(p, s->term) || s->n_slots != 1 ||
+        s->term->kind == TERM_ABSENT)
+        fail_term(p, s->term,
+                  p->mode == MODE_PATTERN ? "a statement of a pattern is an operator"
+                                          : "a statement is an operator or the name of a tensor");
 }
 
 static void parse_match(Parser *p) {
@@ -454,7 +475,8 @@ static void add_clauses(Parser *p, Term *t, const char *text) {
     if (t->kind == TERM_CALL && !strcmp(t->function->name, "and")) {
         const char *middle = strstr(text, " and ");
         bool simple = middle && !strstr(middle + 1, " and ");
-        const char *left = simple ? arena_copy(p->unit->arena, text, (size_t)(middle - text)) : text;
+        const char *left =
+            simple ? arena_copy(p->unit->arena, text, (size_t)(middle - text)) : text;
         add_clauses(p, t->args[0], left);
         add_clauses(p, t->args[1], simple ? middle + 5 : text);
         return;
@@ -557,7 +579,8 @@ static void parse_example_type(Parser *p, ExampleItem *item) {
     item->rank = dims.n;
     for (int k = 0; k < dims.n && !p->failed; k++) {
         item->dims[k] = dims.items[k].i;
-        if (item->dims[k] < 0 || item->dims[k] > 64) fail_word(p, "the dimensions of an example are 0 to 64");
+        if (item->dims[k] < 0 || item->dims[k] > 64)
+            fail_word(p, "the dimensions of an example are 0 to 64");
     }
 }
 
@@ -599,7 +622,8 @@ static bool shares_name(const Term *t, const bool *slots) {
     return false;
 }
 
-/* Every statement is found from the root: by an operand, or because one of its own operands is known. */
+/* Every statement is found from the root: by an operand, or because one of its own operands is
+ * known. */
 static void check_connected(Parser *p, const Rule *r) {
     bool reached[RULE_STATEMENTS] = {false}, slots[RULE_SLOTS] = {false};
     reached[r->root] = true;
@@ -608,7 +632,9 @@ static void check_connected(Parser *p, const Rule *r) {
         if (reached[i]) continue;
         const Term *t = r->match.at[i].term;
         if (!shares_name(t, slots)) {
-            fail_term(p, t, "nothing ties this statement to the one before: a name among its operands should");
+            fail_term(
+                p, t,
+                "nothing ties this statement to the one before: a name among its operands should");
             return;
         }
         reached[i] = true;
@@ -661,7 +687,8 @@ static void check_rule(Parser *p) {
         for (int k = 0; k < r->make.at[i].n_slots; k++) {
             int slot = r->make.at[i].slots[k];
             if (slot < 0) continue;
-            if (bound[slot]) fail_term(p, r->make.at[i].term, "'%s' is made twice", r->slots.at[slot].name);
+            if (bound[slot])
+                fail_term(p, r->make.at[i].term, "'%s' is made twice", r->slots.at[slot].name);
             bound[slot] = true;
             int statement = r->slots.at[slot].statement;
             if (statement > r->root) r->root = statement;
@@ -728,7 +755,8 @@ bool rules_parse(Unit *u, const char *file, const char *text, RuleSet *set) {
         p.rule->file = file;
         if (expect(&p, "rule")) parse_rule(&p);
         for (int i = 0; i < set->rules.n && !p.failed; i++)
-            if (set->rules.at[i]->name == p.rule->name) fail_rule(&p, "there are two rules '%s'", p.rule->name);
+            if (set->rules.at[i]->name == p.rule->name)
+                fail_rule(&p, "there are two rules '%s'", p.rule->name);
         if (!p.failed) vec_push(u->arena, &set->rules, p.rule);
         ok &= !p.failed;
         if (p.failed) skip_rule(&p);

@@ -1,4 +1,5 @@
-/* rule_pass.c - the passes `rules`, `rules_real` and `rules_fast`: our rules, then those of the user's file. */
+/* rule_pass.c - the passes `rules`, `rules_real` and `rules_fast`: our rules, then those of the
+ * user's file. */
 #include "rule.h"
 
 static bool run(Graph *g, const PassOptions *options, PassClass promise) {

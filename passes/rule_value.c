@@ -1,7 +1,9 @@
-/* rule_value.c - what conditions and attributes of rules are computed from: the functions, and their evaluation.
+/* rule_value.c - what conditions and attributes of rules are computed from: the functions, and
+ * their evaluation.
  *
- * Whatever has no value (an attribute that is not given, the element of what is no constant, an index outside) is
- * DATUM_NONE, and so is what is computed from it; a condition that is DATUM_NONE fails. */
+ * Whatever has no value (an attribute that is not given, the element of what is no constant, an
+ * index outside) is DATUM_NONE, and so is what is computed from it; a condition that is DATUM_NONE
+ * fails. */
 #include "rule.h"
 
 #include <float.h>
@@ -15,13 +17,18 @@ Datum datum_int(int64_t i) { return (Datum){.kind = DATUM_NUMBER, .number = {tru
 /* A whole number is an integer too: 6 / 2 is 3. */
 Datum datum_real(double x) {
     Number n = {.f = x};
-    if (x == floor(x) && fabs(x) < 0x1p53 && !(x == 0 && signbit(x))) n = (Number){true, (int64_t)x, x};
+    if (x == floor(x) && fabs(x) < 0x1p53 && !(x == 0 && signbit(x)))
+        n = (Number){true, (int64_t)x, x};
     return (Datum){.kind = DATUM_NUMBER, .number = n};
 }
 
-static Datum datum_text(const char *text) { return (Datum){.kind = text ? DATUM_TEXT : DATUM_NONE, .text = text}; }
+static Datum datum_text(const char *text) {
+    return (Datum){.kind = text ? DATUM_TEXT : DATUM_NONE, .text = text};
+}
 
-bool datum_is_true(Datum d) { return d.kind == DATUM_NUMBER && d.number.f != 0 && d.number.f == d.number.f; }
+bool datum_is_true(Datum d) {
+    return d.kind == DATUM_NUMBER && d.number.f != 0 && d.number.f == d.number.f;
+}
 
 static Number *new_items(const Match *m, Datum *d, int n) {
     Number *items = NEW_ARRAY(m->unit->arena, Number, n);
@@ -111,9 +118,7 @@ bool number_is(DType dtype, Number x, Number wanted, bool near) {
 #define UNUSED __attribute__((unused))
 #define FN(name) static Datum fn_##name(const Match *m UNUSED, const Argument *a, int n UNUSED)
 
-FN(rank) {
-    return a[0].value && a[0].value->rank >= 0 ? datum_int(a[0].value->rank) : none;
-}
+FN(rank) { return a[0].value && a[0].value->rank >= 0 ? datum_int(a[0].value->rank) : none; }
 
 FN(shape) {
     const Value *v = a[0].value;
@@ -138,21 +143,13 @@ FN(count) {
     return count >= 0 ? datum_int(count) : none;
 }
 
-FN(dtype) {
-    return a[0].value ? datum_text(dtypes[a[0].value->dtype].text) : none;
-}
+FN(dtype) { return a[0].value ? datum_text(dtypes[a[0].value->dtype].text) : none; }
 
-FN(is_float) {
-    return datum_int(a[0].value && dtype_is_float(a[0].value->dtype));
-}
+FN(is_float) { return datum_int(a[0].value && dtype_is_float(a[0].value->dtype)); }
 
-FN(is_int) {
-    return datum_int(a[0].value && dtype_is_int(a[0].value->dtype));
-}
+FN(is_int) { return datum_int(a[0].value && dtype_is_int(a[0].value->dtype)); }
 
-FN(is_bool) {
-    return datum_int(a[0].value && a[0].value->dtype == DT_BOOL);
-}
+FN(is_bool) { return datum_int(a[0].value && a[0].value->dtype == DT_BOOL); }
 
 FN(value) {
     Number x;
@@ -168,7 +165,9 @@ FN(const) {
 
 FN(near) {
     Number x;
-    if (a[1].datum.kind != DATUM_NUMBER || a[2].datum.kind != DATUM_NUMBER || !value_uniform(a[0].value, &x)) return none;
+    if (a[1].datum.kind != DATUM_NUMBER || a[2].datum.kind != DATUM_NUMBER ||
+        !value_uniform(a[0].value, &x))
+        return none;
     return datum_int(fabs(x.f - a[1].datum.number.f) <= a[2].datum.number.f);
 }
 
@@ -185,21 +184,15 @@ FN(list) {
 
 FN(as) { return a[1].datum; }
 
-FN(present) {
-    return datum_int(a[0].value != NULL);
-}
+FN(present) { return datum_int(a[0].value != NULL); }
 
-FN(single_use) {
-    return datum_int(a[0].value && a[0].value->n_uses == 1);
-}
+FN(single_use) { return datum_int(a[0].value && a[0].value->n_uses == 1); }
 
 static bool same_dims(const Value *v, const Value *w) {
     return v && w && v->rank == w->rank && dims_equal(v->dims, w->dims, v->rank);
 }
 
-FN(same_shape) {
-    return datum_int(same_dims(a[0].value, a[1].value));
-}
+FN(same_shape) { return datum_int(same_dims(a[0].value, a[1].value)); }
 
 FN(same_dtype) {
     return datum_int(a[0].value && a[1].value && a[0].value->dtype == a[1].value->dtype);
@@ -225,9 +218,7 @@ FN(broadcast) {
 static bool is_list(Datum d) { return d.kind == DATUM_LIST; }
 static bool is_number(Datum d) { return d.kind == DATUM_NUMBER; }
 
-FN(len) {
-    return is_list(a[0].datum) ? datum_int(a[0].datum.n) : none;
-}
+FN(len) { return is_list(a[0].datum) ? datum_int(a[0].datum.n) : none; }
 
 FN(all) {
     if (!is_list(a[0].datum) || !is_number(a[1].datum)) return none;
@@ -272,16 +263,15 @@ FN(inverse) {
 
 FN(reversed) {
     Datum d;
-    if (!is_number(a[0].datum) || a[0].datum.number.i < 0 || a[0].datum.number.i > MAX_RANK) return none;
+    if (!is_number(a[0].datum) || a[0].datum.number.i < 0 || a[0].datum.number.i > MAX_RANK)
+        return none;
     int rank = (int)a[0].datum.number.i;
     Number *items = new_items(m, &d, rank);
     for (int k = 0; k < rank; k++) items[k] = int_number(rank - 1 - k);
     return d;
 }
 
-FN(default) {
-    return a[0].datum.kind == DATUM_NONE ? a[1].datum : a[0].datum;
-}
+FN(default) { return a[0].datum.kind == DATUM_NONE ? a[1].datum : a[0].datum; }
 
 /* The axes of a list, from the front, in order; none if there are doubles. */
 FN(axes) {
@@ -315,7 +305,9 @@ FN(slice) {
 FN(range) {
     if (!is_number(a[0].datum) || !is_number(a[1].datum)) return none;
     int64_t from = a[0].datum.number.i, count;
-    if (__builtin_sub_overflow(a[1].datum.number.i, from, &count) || count < 0 || count > MOST_ITEMS) return none;
+    if (__builtin_sub_overflow(a[1].datum.number.i, from, &count) || count < 0 ||
+        count > MOST_ITEMS)
+        return none;
     Datum d;
     Number *items = new_items(m, &d, (int)count);
     for (int k = 0; k < d.n; k++) items[k] = int_number(from + k);
@@ -330,13 +322,9 @@ FN(join) {
     return d;
 }
 
-FN(abs) {
-    return is_number(a[0].datum) ? datum_real(fabs(a[0].datum.number.f)) : none;
-}
+FN(abs) { return is_number(a[0].datum) ? datum_real(fabs(a[0].datum.number.f)) : none; }
 
-FN(sqrt) {
-    return is_number(a[0].datum) ? datum_real(sqrt(a[0].datum.number.f)) : none;
-}
+FN(sqrt) { return is_number(a[0].datum) ? datum_real(sqrt(a[0].datum.number.f)) : none; }
 
 FN(min) {
     if (!is_number(a[0].datum) || !is_number(a[1].datum)) return none;
@@ -350,12 +338,14 @@ FN(max) {
 
 FN(is_power2) {
     int exponent;
-    return is_number(a[0].datum) ? datum_int(fabs(frexp(a[0].datum.number.f, &exponent)) == 0.5) : none;
+    return is_number(a[0].datum) ? datum_int(fabs(frexp(a[0].datum.number.f, &exponent)) == 0.5)
+                                 : none;
 }
 
 static DType as_dtype(Datum d) {
     if (d.kind == DATUM_TEXT) return dtype_from_text(d.text);
-    if (d.kind != DATUM_NUMBER || !d.number.is_int || d.number.i < 0 || d.number.i > INT32_MAX) return DT_NONE;
+    if (d.kind != DATUM_NUMBER || !d.number.is_int || d.number.i < 0 || d.number.i > INT32_MAX)
+        return DT_NONE;
     return dtype_from_onnx((int)d.number.i);
 }
 
@@ -385,7 +375,9 @@ static bool holds(DType from, DType to) {
     if (from == DT_STRING || to == DT_STRING || to == DT_BOOL) return false;
     if (from == DT_BOOL) return true;
     if (dtype_is_float(from)) return dtype_is_float(to) && dtypes[to].bytes > dtypes[from].bytes;
-    if (dtype_is_float(to)) return magnitude_bits(from) <= mantissa_bits(to) && (to != DT_F16 || magnitude_bits(from) < 16);
+    if (dtype_is_float(to))
+        return magnitude_bits(from) <= mantissa_bits(to) &&
+               (to != DT_F16 || magnitude_bits(from) < 16);
     if (dtypes[from].kind == DK_SIGNED && dtypes[to].kind != DK_SIGNED) return false;
     return magnitude_bits(from) <= magnitude_bits(to);
 }
@@ -420,34 +412,27 @@ static bool ints_div(int64_t x, int64_t y, int64_t *r) {
 }
 
 #define REAL(k) a[k].datum.number.f
-FN(plus) {
-    return arithmetic(a, ints_add, REAL(0) + REAL(1));
-}
+FN(plus) { return arithmetic(a, ints_add, REAL(0) + REAL(1)); }
 
-FN(minus) {
-    return arithmetic(a, ints_sub, REAL(0) - REAL(1));
-}
+FN(minus) { return arithmetic(a, ints_sub, REAL(0) - REAL(1)); }
 
-FN(times) {
-    return arithmetic(a, ints_mul, REAL(0) * REAL(1));
-}
+FN(times) { return arithmetic(a, ints_mul, REAL(0) * REAL(1)); }
 
-FN(over) {
-    return arithmetic(a, ints_div, REAL(1) == 0 ? NAN : REAL(0) / REAL(1));
-}
+FN(over) { return arithmetic(a, ints_div, REAL(1) == 0 ? NAN : REAL(0) / REAL(1)); }
 #undef REAL
 
 FN(modulo) {
     Number x = a[0].datum.number, y = a[1].datum.number;
-    if (!is_number(a[0].datum) || !is_number(a[1].datum) || !x.is_int || !y.is_int || y.i <= 0) return none;
+    if (!is_number(a[0].datum) || !is_number(a[1].datum) || !x.is_int || !y.is_int || y.i <= 0)
+        return none;
     return datum_int(x.i % y.i + (x.i % y.i < 0 ? y.i : 0));
 }
 
-FN(negate) {
-    return is_number(a[0].datum) ? datum_real(-a[0].datum.number.f) : none;
-}
+FN(negate) { return is_number(a[0].datum) ? datum_real(-a[0].datum.number.f) : none; }
 
-static bool numbers_equal(Number x, Number y) { return x.is_int && y.is_int ? x.i == y.i : x.f == y.f; }
+static bool numbers_equal(Number x, Number y) {
+    return x.is_int && y.is_int ? x.i == y.i : x.f == y.f;
+}
 
 /* 1, 0, or -1: cannot be compared. */
 static int data_equal(Datum x, Datum y) {
@@ -489,17 +474,11 @@ FN(greater_or_equal) {
     return fn_less_or_equal(m, swapped, n);
 }
 
-FN(and) {
-    return datum_int(datum_is_true(a[0].datum) && datum_is_true(a[1].datum));
-}
+FN(and) { return datum_int(datum_is_true(a[0].datum) && datum_is_true(a[1].datum)); }
 
-FN(or) {
-    return datum_int(datum_is_true(a[0].datum) || datum_is_true(a[1].datum));
-}
+FN(or) { return datum_int(datum_is_true(a[0].datum) || datum_is_true(a[1].datum)); }
 
-FN(not) {
-    return is_number(a[0].datum) ? datum_int(!datum_is_true(a[0].datum)) : none;
-}
+FN(not) { return is_number(a[0].datum) ? datum_int(!datum_is_true(a[0].datum)) : none; }
 
 FN(index) {
     Datum d = a[0].datum;

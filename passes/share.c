@@ -1,13 +1,14 @@
 /* share.c - equal constants are one, and nodes that compute the same are one.
  *
- * Two nodes are the same if operator, attributes (in any order; a default that is written out counts) and inputs are,
- * after what they read was shared; Add and Mul read their two inputs in either order.  BIT. */
+ * Two nodes are the same if operator, attributes (in any order; a default that is written out
+ * counts) and inputs are, after what they read was shared; Add and Mul read their two inputs in
+ * either order.  BIT. */
 #include "match.h"
 #include "pass.h"
 
 #include <string.h>
 
-enum { MAX_SHARED = 1 << 16 };   /* elements of the largest constant that is compared */
+enum { MAX_SHARED = 1 << 16 }; /* elements of the largest constant that is compared */
 
 static bool same_bytes(const void *a, const void *b, size_t n) { return !n || !memcmp(a, b, n); }
 
@@ -33,8 +34,10 @@ static void share_constants(Graph *g, Value **replacement) {
         if (!can_share_constant(v)) continue;
         uintptr_t key = key_of(tensor_hash(v->constant));
         Value *other = map_get(&first, key);
-        if (!other) map_set(&first, key, v);
-        else if (same_tensor(v->constant, other->constant)) replacement[i] = other;
+        if (!other)
+            map_set(&first, key, v);
+        else if (same_tensor(v->constant, other->constant))
+            replacement[i] = other;
     }
 }
 
@@ -64,7 +67,8 @@ static bool has_attrs_of(const Node *a, const Node *b) {
 }
 
 static bool reads_crosswise(const Node *a, const Node *b) {
-    return (a->op->id == OP_Add || a->op->id == OP_Mul) && a->inputs[0] == b->inputs[1] && a->inputs[1] == b->inputs[0];
+    return (a->op->id == OP_Add || a->op->id == OP_Mul) && a->inputs[0] == b->inputs[1] &&
+           a->inputs[1] == b->inputs[0];
 }
 
 static bool same_node(const Node *a, const Node *b) {
@@ -96,7 +100,8 @@ static bool gives_output(const Node *n) {
     return false;
 }
 
-static void share_node(Graph *g, const PassOptions *options, Node *n, Map *first, Value **replacement) {
+static void share_node(Graph *g, const PassOptions *options, Node *n, Map *first,
+                       Value **replacement) {
     uintptr_t key = key_of(hash_node(n));
     const Node *other = map_get(first, key);
     if (!other) {

@@ -1,7 +1,8 @@
 /* split.c - Slices that cut a value into pieces, one behind the other, become one Split.
  *
- * For the lowering a piece is a way to read, and a Slice says it best.  In a file, for other engines and for people, one
- * node that gives all pieces is less than one for each.  BIT: no number is touched. */
+ * For the lowering a piece is a way to read, and a Slice says it best.  In a file, for other
+ * engines and for people, one node that gives all pieces is less than one for each.  BIT: no number
+ * is touched. */
 #include "match.h"
 #include "pass.h"
 
@@ -34,7 +35,8 @@ static Node *piece_at(const Graph *g, const Value *x, int axis, int64_t wanted) 
     for (int i = 0; i < g->nodes.n; i++) {
         Node *n = g->nodes.at[i];
         if (n->dead || n->op->id != OP_Slice || n->inputs[0] != x) continue;
-        if (axis_cut(n, &begin) == axis && begin == wanted && n->outputs[0]->dims[axis].size > 0) return n;
+        if (axis_cut(n, &begin) == axis && begin == wanted && n->outputs[0]->dims[axis].size > 0)
+            return n;
     }
     return NULL;
 }
@@ -55,7 +57,8 @@ static bool find_pieces(const Graph *g, Node *n, Pieces *p) {
 }
 
 static void make_split(Graph *g, Node *n, const Pieces *p) {
-    Value *inputs[] = {n->inputs[0], make_int_vector(g, "sizes", p->sizes, p->n)}, *outputs[MOST_PIECES];
+    Value *inputs[] = {n->inputs[0], make_int_vector(g, "sizes", p->sizes, p->n)},
+          *outputs[MOST_PIECES];
     for (int i = 0; i < p->n; i++) outputs[i] = graph_add_value(g, p->slices[i]->outputs[0]->name);
     Node *split = graph_add_node(g, &op_infos[OP_Split], n->name, inputs, 2, outputs, p->n);
     split->position = n->position;
@@ -67,7 +70,8 @@ static void make_split(Graph *g, Node *n, const Pieces *p) {
 
 static bool slices_are_split(Graph *g, const PassOptions *options, Node *n) {
     Pieces p;
-    if (n->op->id != OP_Slice || !find_pieces(g, n, &p) || !rewrite_allowed(g, options, n)) return false;
+    if (n->op->id != OP_Slice || !find_pieces(g, n, &p) || !rewrite_allowed(g, options, n))
+        return false;
     remark(g, options, REMARK_MATCHED, n, "%d slices are one Split", p.n);
     make_split(g, n, &p);
     return true;

@@ -1,8 +1,8 @@
 /* steps.c - pipelines in text.
  *
  *     pipeline = [step {"," step} [","]]
- *     step     = pass ["(" setting {"," setting} ")"]  |  "(" pipeline ")" "*"  |  "repeat" "(" pipeline ")"
- *     setting  = name "=" integer
+ *     step     = pass ["(" setting {"," setting} ")"]  |  "(" pipeline ")" "*"  |  "repeat" "("
+ * pipeline ")" setting  = name "=" integer
  *
  * The table is such a text, too.  A group runs until a round of it leaves the graph as it was. */
 #include "steps.h"
@@ -17,7 +17,7 @@ typedef struct StepReader {
     Graph *g;
     const PassOptions *options;
     const char *at;
-    bool is_standard;        /* rows that the options leave out are dropped */
+    bool is_standard; /* rows that the options leave out are dropped */
     int depth;
 } StepReader;
 
@@ -120,7 +120,9 @@ static bool read_steps(StepReader *r, Step **first) {
 }
 
 bool steps_of(Graph *g, const PassOptions *options, Step **steps) {
-    StepReader r = {.g = g, .options = options, .at = options->only ? options->only : pass_standard_pipeline,
+    StepReader r = {.g = g,
+                    .options = options,
+                    .at = options->only ? options->only : pass_standard_pipeline,
                     .is_standard = !options->only};
     *steps = NULL;
     if (!read_steps(&r, steps)) return false;

@@ -1,9 +1,10 @@
 /* tidy.c - one way to write what moves no data, or moves it twice.
  *
- * Identity and whatever else gives its input is gone; Flatten, Squeeze and Unsqueeze are Reshape, two in a row one;
- * two Transpose in a row are one; a Slice looks through a Concat to what it takes; what only repeats elements before
- * an operator that broadcasts is gone; attributes that say the default, or do not matter, are dropped, so that equal
- * nodes look equal.  BIT: no number is touched. */
+ * Identity and whatever else gives its input is gone; Flatten, Squeeze and Unsqueeze are Reshape,
+ * two in a row one; two Transpose in a row are one; a Slice looks through a Concat to what it
+ * takes; what only repeats elements before an operator that broadcasts is gone; attributes that say
+ * the default, or do not matter, are dropped, so that equal nodes look equal.  BIT: no number is
+ * touched. */
 #include "match.h"
 #include "pass.h"
 
@@ -44,16 +45,27 @@ static bool keeps_order(const Node *n) {
 /* Every element of the output is the input's at the same flat place. */
 static bool moves_nothing(const Node *n) {
     Ints given;
-    if (n->n_inputs < 1 || !n->inputs[0] || n->inputs[0]->dtype != n->outputs[0]->dtype) return false;
+    if (n->n_inputs < 1 || !n->inputs[0] || n->inputs[0]->dtype != n->outputs[0]->dtype)
+        return false;
     switch ((int)n->op->id) {
-    case OP_Identity: case OP_Cast: case OP_Reshape: case OP_Flatten: case OP_Squeeze: case OP_Unsqueeze: return true;
-    case OP_Expand: case OP_Tile: return value_count(n->inputs[0]) == value_count(n->outputs[0]);
+    case OP_Identity:
+    case OP_Cast:
+    case OP_Reshape:
+    case OP_Flatten:
+    case OP_Squeeze:
+    case OP_Unsqueeze: return true;
+    case OP_Expand:
+    case OP_Tile: return value_count(n->inputs[0]) == value_count(n->outputs[0]);
     case OP_Slice: return same_shape(n->inputs[0], n->outputs[0]) && all_forward(n);
-    case OP_Pad: return node_has_input(n, 1) && match_ints(n->inputs[1], &given) && all_of(&given, 0);
+    case OP_Pad:
+        return node_has_input(n, 1) && match_ints(n->inputs[1], &given) && all_of(&given, 0);
     case OP_Concat: return n->n_inputs == 1;
     case OP_Split: return n->n_outputs == 1;
     case OP_Transpose: return keeps_order(n);
-    case OP_Sum: case OP_Max: case OP_Min: case OP_Mean: return n->n_inputs == 1;
+    case OP_Sum:
+    case OP_Max:
+    case OP_Min:
+    case OP_Mean: return n->n_inputs == 1;
     default: return false;
     }
 }
@@ -70,11 +82,13 @@ static bool drop_or_reshape(Graph *g, const PassOptions *options, Node *n) {
     int64_t dims[MAX_RANK];
     Value *x = n->inputs[0], *out = n->outputs[0];
     const Node *before = match_op(x, OP_Reshape);
-    bool same = same_shape(x, out), twice = before && !same, back = twice && same_shape(before->inputs[0], out);
+    bool same = same_shape(x, out), twice = before && !same,
+         back = twice && same_shape(before->inputs[0], out);
     if (!same && !twice && n->op->id == OP_Reshape) return false;
     if (out->is_output && (x->is_input || x->is_output || x->constant) && same) return false;
     if (!rewrite_allowed(g, options, n)) return false;
-    remark(g, options, REMARK_MATCHED, n, same || back ? "gives its input" : "only gives another shape: a Reshape");
+    remark(g, options, REMARK_MATCHED, n,
+           same || back ? "gives its input" : "only gives another shape: a Reshape");
     if (twice) x = before->inputs[0];
     node_become(g, n, same || back ? x : make_reshaped(g, n, x, value_sizes(out, dims), out->rank));
     return true;
@@ -106,7 +120,8 @@ static bool slice_of_concat(Graph *g, const PassOptions *options, Node *n) {
     int axis = value_axis(concat, "axis");
     const Value *in = n->inputs[0], *out = n->outputs[0];
     for (int d = 0; d < in->rank; d++)
-        if (d == axis ? cut.step[d] != 1 : in->dims[d].size != out->dims[d].size || cut.step[d] < 1) return false;
+        if (d == axis ? cut.step[d] != 1 : in->dims[d].size != out->dims[d].size || cut.step[d] < 1)
+            return false;
     int64_t begin = cut.begin[axis], size = out->dims[axis].size;
     for (int k = 0; k < concat->n_inputs; k++) {
         Value *part = concat->inputs[k];
@@ -116,7 +131,8 @@ static bool slice_of_concat(Graph *g, const PassOptions *options, Node *n) {
             continue;
         }
         if (begin + size > have || !rewrite_allowed(g, options, n)) return false;
-        remark(g, options, REMARK_MATCHED, n, "what the Slice takes of the Concat is from one of its inputs");
+        remark(g, options, REMARK_MATCHED, n,
+               "what the Slice takes of the Concat is from one of its inputs");
         node_become(g, n, size == have ? part : make_sliced(g, n, part, axis, begin, begin + size));
         return true;
     }
@@ -125,9 +141,21 @@ static bool slice_of_concat(Graph *g, const PassOptions *options, Node *n) {
 
 static bool broadcasts(OpId op) {
     switch ((int)op) {
-    case OP_Add: case OP_Sub: case OP_Mul: case OP_Div: case OP_Max: case OP_Min: case OP_Pow: case OP_Where:
-    case OP_Equal: case OP_Less: case OP_Greater: case OP_LessOrEqual: case OP_GreaterOrEqual: case OP_And: case OP_Or:
-        return true;
+    case OP_Add:
+    case OP_Sub:
+    case OP_Mul:
+    case OP_Div:
+    case OP_Max:
+    case OP_Min:
+    case OP_Pow:
+    case OP_Where:
+    case OP_Equal:
+    case OP_Less:
+    case OP_Greater:
+    case OP_LessOrEqual:
+    case OP_GreaterOrEqual:
+    case OP_And:
+    case OP_Or: return true;
     default: return false;
     }
 }
@@ -160,10 +188,12 @@ static bool expand_before_broadcast(Graph *g, const PassOptions *options, Node *
     if (!broadcasts(n->op->id) || !is_static_node(n)) return false;
     for (int k = 0; k < n->n_inputs; k++) {
         const Node *expand = n->inputs[k]->producer;
-        if (!expand || expand->dead || (expand->op->id != OP_Expand && expand->op->id != OP_Tile)) continue;
+        if (!expand || expand->dead || (expand->op->id != OP_Expand && expand->op->id != OP_Tile))
+            continue;
         if (!is_static_node(expand) || !only_broadcasts(expand)) continue;
         if (!shape_without(n, k, expand->inputs[0]) || !rewrite_allowed(g, options, n)) continue;
-        remark(g, options, REMARK_MATCHED, n, "%s of input %d: the operator broadcasts anyway", expand->op->name, k);
+        remark(g, options, REMARK_MATCHED, n, "%s of input %d: the operator broadcasts anyway",
+               expand->op->name, k);
         n->inputs[k] = expand->inputs[0];
         return true;
     }
@@ -180,7 +210,12 @@ static bool is_default(const Node *n, const Attr *a) {
     case AT_INT: return strtoll(text, NULL, 10) == a->u.i;
     case AT_FLOAT: return strtof(text, NULL) == a->u.f;
     case AT_STRING: return !strcmp(text, a->u.s);
-    case AT_NONE: case AT_TENSOR: case AT_GRAPH: case AT_INTS: case AT_FLOATS: case AT_STRINGS: return false;
+    case AT_NONE:
+    case AT_TENSOR:
+    case AT_GRAPH:
+    case AT_INTS:
+    case AT_FLOATS:
+    case AT_STRINGS: return false;
     }
     return false;
 }
@@ -191,14 +226,18 @@ static bool all_ints_are(const Attr *a, int64_t want) {
     return true;
 }
 
-static bool takes_kernel_from_weights(OpId op) { return op == OP_Conv || op == OP_DeformConv || op == OP_ConvTranspose; }
+static bool takes_kernel_from_weights(OpId op) {
+    return op == OP_Conv || op == OP_DeformConv || op == OP_ConvTranspose;
+}
 
 /* That the node means the same without it. */
 static bool says_nothing(const Node *n, const Attr *a) {
     const char *mode = n->op->id == OP_Resize ? node_string(n, "mode") : NULL;
     if (is_default(n, a)) return true;
-    if (a->kind == AT_INTS && (!strcmp(a->name, "strides") || !strcmp(a->name, "dilations"))) return all_ints_are(a, 1);
-    if (a->kind == AT_INTS && !strcmp(a->name, "pads") && n->op->id != OP_Pad) return all_ints_are(a, 0);
+    if (a->kind == AT_INTS && (!strcmp(a->name, "strides") || !strcmp(a->name, "dilations")))
+        return all_ints_are(a, 1);
+    if (a->kind == AT_INTS && !strcmp(a->name, "pads") && n->op->id != OP_Pad)
+        return all_ints_are(a, 0);
     if (!strcmp(a->name, "kernel_shape")) return takes_kernel_from_weights(n->op->id);
     if (!strcmp(a->name, "allowzero")) return n->op->id == OP_Reshape;
     if (!strcmp(a->name, "stash_type")) return n->outputs[0]->dtype == DT_F32 && a->u.i == 1;
@@ -213,8 +252,15 @@ static int compare_attrs(const void *a, const void *b) {
 
 static bool has_axis_of_input(OpId op) {
     switch ((int)op) {
-    case OP_Concat: case OP_Gather: case OP_GatherElements: case OP_Softmax: case OP_LogSoftmax: case OP_Split:
-    case OP_LayerNormalization: case OP_ArgMax: case OP_ArgMin: return true;
+    case OP_Concat:
+    case OP_Gather:
+    case OP_GatherElements:
+    case OP_Softmax:
+    case OP_LogSoftmax:
+    case OP_Split:
+    case OP_LayerNormalization:
+    case OP_ArgMax:
+    case OP_ArgMin: return true;
     default: return false;
     }
 }
@@ -240,7 +286,8 @@ static void tidy_operands(Node *n) {
 }
 
 bool pass_tidy(Graph *g, const PassOptions *options) {
-    static RewriteFn *const rewrites[] = {drop_or_reshape, merge_transposes, slice_of_concat, expand_before_broadcast};
+    static RewriteFn *const rewrites[] = {drop_or_reshape, merge_transposes, slice_of_concat,
+                                          expand_before_broadcast};
     for (int i = 0; i < g->nodes.n; i++) {
         tidy_attrs(g, g->nodes.at[i]);
         tidy_operands(g->nodes.at[i]);

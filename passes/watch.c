@@ -32,7 +32,8 @@ static void print_changed(const Graph *g, const Pass *p, const char *before) {
 /* The folder's files are numbered in the order of the passes. */
 static bool write_dot(const Graph *g, const Pass *p, const PassOptions *options) {
     Text out = {.arena = g->unit->arena};
-    const char *path = arena_format(g->unit->arena, "%s/%02d_%s.dot", options->dot, options->run->number, p->name);
+    const char *path =
+        arena_format(g->unit->arena, "%s/%02d_%s.dot", options->dot, options->run->number, p->name);
     graph_dot(g, &out);
     FILE *file = fopen(path, "w");
     bool ok = file && fwrite(out.at, 1, out.n, file) == out.n;
@@ -41,7 +42,8 @@ static bool write_dot(const Graph *g, const Pass *p, const PassOptions *options)
 }
 
 bool watch_after(const Graph *g, const Pass *p, const PassOptions *options, const char *before) {
-    if (is_asked(options->print_after, p)) fprintf(stderr, "# after pass %s\n%s", p->name, text_of(g));
+    if (is_asked(options->print_after, p))
+        fprintf(stderr, "# after pass %s\n%s", p->name, text_of(g));
     if (options->print_changed) print_changed(g, p, before);
     return !options->dot || write_dot(g, p, options);
 }

@@ -38,14 +38,8 @@ static bool find_machine(Session *s, const char *text, Machine *machine, const T
 
 const char *machine_code_target(Session *s) {
     const char *text = s->options->target ? s->options->target : targets[0].name;
-    Options *own = NEW(s->unit.arena, Options);
     Machine machine;
-    const Target *target;
-    if (!find_machine(s, text, &machine, &target)) return NULL;
-    *own = *s->options;
-    own->target = target->name;
-    s->options = own;
-    return text;
+    return find_machine(s, text, &machine, &s->driver.target) ? text : NULL;
 }
 
 /* A folder for the linker, and the two files in it. */

@@ -6,8 +6,8 @@
 #include "pipeline.h"
 
 bool is_machine_code(const char *path);      /* by its ending */
-/* The machine that --target means: a row of targets.def, or another with a row to plan for, which --target is from now
- * on.  NULL: reported. */
+/* The machine that --target means: a row of targets.def, or another; what is planned from now on is planned for the row
+ * that fits it.  NULL: reported. */
 const char *machine_code_target(Session *s);
 /* Fills *result: the code in place of the source.  false: reported. */
 bool machine_code(Session *s, const Program *p, const char *machine, const EmitOptions *options, EmitResult *result);

@@ -5,18 +5,44 @@
 
 #include "emit_llvm_parts.h"
 
+/* LLVM's memory is not the arena's: whoever leaves by the escape leaves it to the end of the unit. */
+typedef struct Pending {
+    LlvmUnits units;
+    LLVMBuilderRef ir;
+    Arena *scratch;
+} Pending;
+
+static void pending_free(void *context) {
+    Pending *p = context;
+    if (p->ir) LLVMDisposeBuilder(p->ir);
+    if (p->scratch) arena_free(p->scratch);
+    llvm_units_free(&p->units);
+}
+
 Frame frame_new(const Program *p, const char *prefix, LLVMLinkage linkage) {
     Arena *a = p->unit->arena;
-    Frame f = {.program = p, .prefix = prefix, .arena = a, .linkage = linkage};
+    Frame f = {.program = p, .prefix = prefix, .arena = a, .linkage = linkage, .pending = NEW(a, Pending)};
+    unit_at_end(p->unit, pending_free, f.pending);
     f.params = NEW_ARRAY(a, KernelParams, p->kernels.n + 1);
     for (int i = 0; i < p->kernels.n; i++) f.params[i] = kernel_params(a, p->kernels.at[i]);
     return f;
 }
 
-LlvmUnit unit_new(const Frame *f, const char *name) {
-    LLVMContextRef context = LLVMContextCreate();
-    (void)f;
-    return (LlvmUnit){context, LLVMModuleCreateWithNameInContext(name, context)};
+LlvmUnits units_new(const Frame *f, int n) {
+    LlvmUnits *units = &f->pending->units;
+    units->at = NEW_ARRAY(f->arena, LlvmUnit, n);
+    for (units->n = 0; units->n < n; units->n++) {
+        LLVMContextRef c = LLVMContextCreate();
+        units->at[units->n] = (LlvmUnit){c, LLVMModuleCreateWithNameInContext(f->prefix, c)};
+    }
+    return *units;
+}
+
+/* The modules are the caller's now. */
+LlvmUnits units_done(const Frame *f) {
+    LlvmUnits units = f->pending->units;
+    f->pending->units.n = 0;
+    return units;
 }
 
 void llvm_units_free(LlvmUnits *units) {
@@ -93,13 +119,15 @@ void unit_add_kernel(const Frame *f, const LlvmUnit *u, int number) {
     Emitter e = {.program = f->program, .kernel = k, .context = u->context, .module = u->module};
     Escape *escape_here = arena_escape(f->arena);
     e.builder = builder_resume(f->program, k);
-    e.arena = arena_new(arena_allocator(f->arena), 0, escape_here);
+    e.arena = f->pending->scratch = arena_new(arena_allocator(f->arena), 0, escape_here);
     if (!e.arena) escape(escape_here, STATUS_LIMIT, "out of memory");
     e.function = kernel_declared(f, u, number);
-    e.ir = LLVMCreateBuilderInContext(u->context);
+    e.ir = f->pending->ir = LLVMCreateBuilderInContext(u->context);
     fill_kernel(&e, &f->params[number]);
     LLVMDisposeBuilder(e.ir);
     arena_free(e.arena);
+    f->pending->ir = NULL;
+    f->pending->scratch = NULL;
 }
 
 /* What runs all. */
@@ -208,8 +236,7 @@ LlvmUnits emit_llvm_split(const Program *p, const char *prefix) {
     Frame f = frame_new(p, prefix, LLVMExternalLinkage);
     int n = p->kernels.n < MOST_GROUPS ? p->kernels.n : MOST_GROUPS;
     int64_t work[MOST_GROUPS] = {0};
-    LlvmUnits units = {NEW_ARRAY(f.arena, LlvmUnit, n + 1), n + 1};
-    for (int i = 0; i <= n; i++) units.at[i] = unit_new(&f, prefix);
+    LlvmUnits units = units_new(&f, n + 1);
     for (int i = 0; i < p->kernels.n; i++) {
         int group = lightest(work, n);
         unit_add_kernel(&f, &units.at[group], i);
@@ -217,5 +244,5 @@ LlvmUnits emit_llvm_split(const Program *p, const char *prefix) {
     }
     add_runner(&f, &units.at[n], arena_format(f.arena, "%s_run", prefix), false);
     add_runner(&f, &units.at[n], arena_format(f.arena, "%s_run_scattered", prefix), true);
-    return units;
+    return units_done(&f);
 }

@@ -212,9 +212,7 @@ static void add_table(const Frame *f, const LlvmUnit *u, const char *suffix, con
 
 LlvmUnits emit_llvm_whole(const Program *p, const char *prefix, bool caller_arena, bool weights_beside) {
     Frame f = frame_new(p, prefix, LLVMInternalLinkage);
-    LlvmUnits units = {NEW(f.arena, LlvmUnit), 1};
-    units.at[0] = unit_new(&f, prefix);
-    const LlvmUnit *u = &units.at[0];
+    const LlvmUnit *u = units_new(&f, 1).at;
     Value weights = add_weights(&f, u, weights_beside);
     add_table(&f, u, "input_ports", p->inputs.at, p->inputs.n);
     add_table(&f, u, "output_ports", p->outputs.at, p->outputs.n);
@@ -222,5 +220,5 @@ LlvmUnits emit_llvm_whole(const Program *p, const char *prefix, bool caller_aren
     add_init(&f, u, caller_arena, weights);
     add_run(&f, u);
     add_run_ports(&f, u);
-    return units;
+    return units_done(&f);
 }

@@ -12,10 +12,12 @@ typedef struct Frame {
     Arena *arena;            /* the program's */
     KernelParams *params;    /* by kernel */
     LLVMLinkage linkage;     /* of kernels */
+    struct Pending *pending; /* what has to be freed if memory runs out on the way */
 } Frame;
 
 Frame frame_new(const Program *p, const char *prefix, LLVMLinkage linkage);
-LlvmUnit unit_new(const Frame *f, const char *name);
+LlvmUnits units_new(const Frame *f, int n);
+LlvmUnits units_done(const Frame *f);        /* hands them to the caller */
 void unit_add_kernel(const Frame *f, const LlvmUnit *u, int number);
 
 /* The function that runs all, being filled: where buffers are. */

@@ -132,7 +132,7 @@ static void map_function(const char *name, uint64_t size, void *context) {
 static void write_perf_map(JitModule *m, const char *at, size_t bytes) {
     char path[64];
     const char *end = at + bytes, *object;
-    uint64_t count, n;
+    uint64_t count = 0, n = 0;
     snprintf(path, sizeof path, "/tmp/perf-%ld.map", (long)getpid());
     PerfMap map = {m, fopen(path, "a")};
     if (!map.file) return;
@@ -146,7 +146,7 @@ static void write_perf_map(JitModule *m, const char *at, size_t bytes) {
 
 static bool add_objects(JitModule *m, const char *at, size_t bytes, RunError *error) {
     const char *end = at + bytes, *object;
-    uint64_t count, n;
+    uint64_t count = 0, n = 0;
     LLVMOrcJITDylibRef library = LLVMOrcLLJITGetMainJITDylib(m->jit);
     bool ok = read_number(&at, end, &count);
     for (uint64_t i = 0; ok && i < count; i++) {

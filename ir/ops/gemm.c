@@ -146,6 +146,7 @@ static void pack_constant(Lower *l, Gemm *g, int64_t batches, const Buffer *sour
     if (!interp_run(l->program, NULL, &out, &error))
         BUG(l->unit, "packing '%s': %s", name, error.message);
     l->program = kept;
+    unit_forget(l->unit, source->data->data, (size_t)source->count * (size_t)dtypes[source->type].bytes);
     g->b = lower_constant(l, name, packed);
 }
 

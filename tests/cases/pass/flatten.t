@@ -18,7 +18,8 @@ graph squeeze(%x: f32[2,3,4,5], %w: f32[6,1]) -> (%y) {
 }
 ===
 pass infer,flatten,dead
-# What is reshaped has another reader; is no pixel; keeps its axes; joins images.
+# near miss of flatten: what is reshaped is no pixel, keeps its axes, joins images
+# refused by flatten: it has another reader
 graph near_misses(%x: f32[2,3,4,5], %z: f32[2,3,1,2]) -> (%a, %b, %c, %d, %e) {
     %two = constant i64[2] {2, 3}
     %six = constant i64[2] {2, 6}

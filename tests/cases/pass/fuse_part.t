@@ -79,7 +79,7 @@ graph all_of_it(%x: f32[1,1,2,2]) -> (%y, %z) {
 }
 ===
 pass infer,fuse_part,dead
-# Rows are no channels, steps leave some out, and a Slice that has another reader stays.
+# near miss of fuse_part: rows are no channels, steps leave some out, and a Slice that has another reader stays
 graph no_parts(%x: f32[1,2,2,2]) -> (%a, %b, %d, %e) {
     %w = constant f32[2,2,1,1] {1.0, 2.0, 3.0, 4.0}
     %zero = constant i64[1] {0}
