@@ -174,7 +174,7 @@ def measure(model, reference, threads, arguments, cache):
 def measure_kernels(model, reference, arguments):
     """What `sonoc bench` tells of each kernel; one thread."""
     command = [arguments.sonoc, "bench", str(model), "-O3", f"--target={arguments.target}", "--json", "--quiet",
-               "--runs=10", "--cc=gcc -O3", *(["--inputs", str(reference)] if reference else [])]
+               "--runs=6", "--warmup=1", "--cc=gcc -O3", *(["--inputs", str(reference)] if reference else [])]
     done = subprocess.run(command, capture_output=True, text=True)
     return json.loads(done.stdout) if done.returncode == 0 else None
 
@@ -203,25 +203,36 @@ def fingerprint(model, threads, arguments):
     return hashlib.sha256(Path(arguments.sonoc).read_bytes() + repr(said).encode()).hexdigest()
 
 
+def save(path, result):
+    """All of it or nothing."""
+    half = path.with_suffix(".half")
+    half.write_text(json.dumps(result, indent=1))
+    os.replace(half, path)
+
+
+def kept(path, mark, arguments):
+    """What an earlier run has measured; None if there is nothing of use."""
+    if arguments.again or not path.exists():
+        return None
+    result = json.loads(path.read_text())
+    return result if result["fingerprint"] == mark else None
+
+
 def measure_once(text, threads, arguments):
     """A model with a number of threads: from the file of an earlier run, or measured and written there."""
     name, model, reference = find_model(text, arguments)
     path = arguments.out / f"{name}-{threads}.json"
     mark = fingerprint(model, threads, arguments)
-    if path.exists() and not arguments.again:
-        result = json.loads(path.read_text())
-        if result["fingerprint"] == mark:
-            tell(f"{name}, {threads} threads: measured already")
-            return result
-    tell(f"{name}, {threads} threads")
-    result = {"model": name, "threads": threads, "fingerprint": mark,
-              "rows": measure(model, reference, threads, arguments, arguments.out)}
-    if arguments.kernels and threads == 1:
+    result = kept(path, mark, arguments)
+    tell(f"{name}, {threads} threads" + (": measured already" if result else ""))
+    if not result:
+        result = {"model": name, "threads": threads, "fingerprint": mark,
+                  "rows": measure(model, reference, threads, arguments, arguments.out)}
+        save(path, result)
+    if arguments.kernels and threads == 1 and "kernels" not in result:
         tell("  kernels")
         result["kernels"] = measure_kernels(model, reference, arguments)
-    half = path.with_suffix(".half")
-    half.write_text(json.dumps(result, indent=1))
-    os.replace(half, path)
+        save(path, result)
     return result
 
 

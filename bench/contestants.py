@@ -226,10 +226,13 @@ class SonocC:
 
 
 class SonocOptions(ctypes.Structure):
-    """struct sonoc_options of sonoc.h, as far as it is needed here; `size` tells the library so."""
+    """struct sonoc_options of sonoc.h up to what is needed here; `size` tells the library so."""
 
     _fields_ = [("size", ctypes.c_size_t), ("optimize", ctypes.c_int), ("exactness", ctypes.c_int),
-                ("threads", ctypes.c_int), ("target", ctypes.c_char_p), ("backend", ctypes.c_char_p)]
+                ("threads", ctypes.c_int), ("target", ctypes.c_char_p), ("backend", ctypes.c_char_p),
+                ("compiler", ctypes.c_char_p), ("dims", ctypes.c_void_p), ("passes", ctypes.c_char_p),
+                ("rules", ctypes.c_char_p), ("operators", ctypes.c_void_p), ("plugins", ctypes.c_void_p),
+                ("max_memory", ctypes.c_size_t), ("cache", ctypes.c_char_p)]
 
 
 class SonocError(ctypes.Structure):
@@ -252,8 +255,8 @@ class SonocJit:
 
     def __init__(self, model, threads, options):
         self.library = self.load(Path(options["sonoc"]).parent / "libsonoc.so")
-        asked = SonocOptions(ctypes.sizeof(SonocOptions), 3, self.REAL, threads,
-                             options.get("target", "x86-64-v3").encode(), b"jit")
+        asked = SonocOptions(size=ctypes.sizeof(SonocOptions), optimize=3, exactness=self.REAL, threads=threads,
+                             target=options.get("target", "x86-64-v3").encode(), backend=b"jit", cache=b"")
         self.error = SonocError()
         error = ctypes.byref(self.error)
         self.model = self.library.sonoc_open(str(model).encode(), ctypes.byref(asked), error)
