@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static const char *upper(Emit *e) {
+const char *upper_prefix(const Emit *e) {
     char *text = arena_copy(e->arena, e->options->prefix, strlen(e->options->prefix));
     for (char *c = text; *c; c++)
         if (*c >= 'a' && *c <= 'z') *c = (char)(*c - 'a' + 'A');
@@ -29,7 +29,7 @@ static void name_ports(Emit *e) {
 
 const char *buffer_place(Emit *e, const Buffer *b) {
     const char *type = c_type(b->type);
-    if (b->kind == BUF_ARENA || b->kind == BUF_SCRATCH)
+    if (buffer_is_placed(b))
         return arena_format(e->arena, "(%s *)(arena + %lld)", type, (long long)b->offset);
     if (b->kind == BUF_CONST && e->form == WEIGHTS_ARRAYS) return e->array_names[b->id];
     if (b->kind == BUF_CONST)
@@ -55,9 +55,11 @@ static void print_signature(Emit *e, Text *out, const char *star) {
 
 static void print_init_signature(Emit *e, Text *out, const char *end) {
     const char *prefix = e->options->prefix;
-    text_add(out, "int %s_init(struct %s *m%s%s)%s", prefix, prefix,
+    text_add(out, "int %s_init(struct %s *m%s%s", prefix, prefix,
              e->options->caller_arena ? ", void *arena" : "",
-             e->form == WEIGHTS_FILE ? ", const void *weights, size_t weights_bytes" : "", end);
+             e->form == WEIGHTS_FILE ? ", const void *weights, size_t weights_bytes" : "");
+    threads_arguments(e, out);
+    text_add(out, ")%s", end);
 }
 
 static void print_ports_signature(Emit *e, Text *out, const char *end) {
@@ -93,9 +95,16 @@ static void print_port_comment(Text *out, const Port *port, const char *name) {
     text_add(out, "\n");
 }
 
+/* What the caller's arena must have, for the number of threads in the argument of init. */
+static const char *arena_size(const Emit *e) {
+    const char *up = upper_prefix(e);
+    return arena_format(e->arena, e->options->threads ? "%s_ARENA_SIZE(threads)" : "%s_ARENA_BYTES",
+                        up);
+}
+
 static void print_header_comment(Emit *e, Text *out) {
     const Program *p = e->program;
-    const char *prefix = e->options->prefix, *up = upper(e);
+    const char *prefix = e->options->prefix, *up = upper_prefix(e);
     text_add(out, "/* %s\n * The model ", e->options->header_name);
     comment_print(out, " * ", p->name);
     text_add(out,
@@ -113,11 +122,12 @@ static void print_header_comment(Emit *e, Text *out) {
     text_add(out, " * Both give %s_OK, or tell what is wrong and write nothing.\n", up);
     if (e->options->caller_arena)
         text_add(out,
-                 " * The caller gives %s_ARENA_BYTES bytes of scratch memory, aligned to 64; there "
+                 " * The caller gives %s bytes of scratch memory, aligned to 64; there "
                  "is no global state.\n",
-                 up);
+                 arena_size(e));
     else if (has_arena(e))
         text_add(out, " * The scratch memory is static: one run at a time in a process.\n");
+    threads_comment(e, out);
     if (e->form == WEIGHTS_FILE)
         text_add(out,
                  " * The caller maps or reads the file of weights, %s_WEIGHTS_BYTES long, aligned "
@@ -146,12 +156,13 @@ static void print_struct(Emit *e, Text *out) {
                  "(%d). */\n"
                  "    void (*before_kernel)(void *context, int kernel);\n    void *profile_context;\n",
                  e->program->kernels.n);
+    threads_fields(e, out);
     text_add(out, "};\n\n");
 }
 
 static void print_header(Emit *e, Text *out) {
     const Program *p = e->program;
-    const char *prefix = e->options->prefix, *up = upper(e);
+    const char *prefix = e->options->prefix, *up = upper_prefix(e);
     print_header_comment(e, out);
     text_add(out, "#ifndef %s_H\n#define %s_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n", up,
              up);
@@ -160,10 +171,13 @@ static void print_header(Emit *e, Text *out) {
     text_add(out, "#define %s_INPUTS %d\n#define %s_OUTPUTS %d\n\n", up, p->inputs.n, up,
              p->outputs.n);
     print_status_macros(out, up);
+    threads_types(e, out);
     text_add(out, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
     print_struct(e, out);
     print_init_signature(e, out, ";\n");
-    print_signature(e, out, ";\n\n");
+    print_signature(e, out, ";\n");
+    threads_stop(e, out, true);
+    text_add(out, "\n");
     text_add(
         out,
         "/* For tools that find the model at run time. */\nstruct %s_port {\n    const char *name; "
@@ -192,7 +206,8 @@ static void print_port_table(Emit *e, Text *out, const char *which, const Port *
 }
 
 static void print_init_checks(Emit *e, Text *out) {
-    const char *up = upper(e);
+    const char *up = upper_prefix(e);
+    threads_checks(e, out);
     if (e->options->caller_arena && has_arena(e))
         text_add(out, "    if (!arena || (uintptr_t)arena %% 64) return %s_BAD_ARGUMENT;\n", up);
     if (e->form != WEIGHTS_FILE) return;
@@ -209,13 +224,14 @@ static void print_init_checks(Emit *e, Text *out) {
 }
 
 static void print_init(Emit *e, Text *out) {
-    const char *up = upper(e), *prefix = e->options->prefix;
+    const char *up = upper_prefix(e), *prefix = e->options->prefix;
+    bool threads = e->options->threads != THREADS_NONE;
     if (!e->options->caller_arena && has_arena(e))
         text_add(
             out,
-            "\nstatic union {\n    unsigned char bytes[%s_ARENA_BYTES];\n    double aligned;\n} "
+            "\nstatic union {\n    unsigned char bytes[%s%s];\n    double aligned;\n} "
             "%s_arena __attribute__((aligned(64)));\n",
-            up, prefix);
+            up, threads ? arena_format(e->arena, "_ARENA_SIZE(%s_MOST_THREADS)", up) : "_ARENA_BYTES", prefix);
     text_add(out, "\n");
     print_init_signature(e, out, " {\n");
     text_add(out, "    if (!m) return %s_BAD_ARGUMENT;\n", up);
@@ -235,12 +251,14 @@ static void print_init(Emit *e, Text *out) {
                  e->form == WEIGHTS_LITERAL ? ".bytes" : "");
     if (e->options->profile)
         text_add(out, "    m->before_kernel = NULL;\n    m->profile_context = NULL;\n");
+    threads_init(e, out);
     text_add(out, "    return %s_OK;\n}\n", up);
+    threads_stop(e, out, false);
 }
 
 static void print_null_checks(Emit *e, Text *out) {
     const Program *p = e->program;
-    const char *up = upper(e);
+    const char *up = upper_prefix(e);
     text_add(out, "    if (!m");
     if (has_arena(e)) text_add(out, " || !m->arena");
     if (has_image(e)) text_add(out, " || !m->weights");
@@ -296,7 +314,7 @@ static void print_run(Emit *e, Text *out) {
     for (int i = 0; i < p->inputs.n; i++)
         if (!e->used[p->inputs.at[i].buffer->id])
             text_add(out, "    (void)%s;\n", e->input_names[i]);
-    text_add(out, "    return %s_OK;\n}\n", upper(e));
+    text_add(out, "    return %s_OK;\n}\n", upper_prefix(e));
 }
 
 static void print_run_ports(Emit *e, Text *out) {
@@ -305,7 +323,7 @@ static void print_run_ports(Emit *e, Text *out) {
     text_add(out, "\n");
     print_ports_signature(e, out, " {\n");
     text_add(out, "    if (%s%s) return %s_BAD_ARGUMENT;\n", p->inputs.n ? "!inputs || " : "",
-             "!outputs", upper(e));
+             "!outputs", upper_prefix(e));
     if (!p->inputs.n) text_add(out, "    (void)inputs;\n");
     text_add(out, "    return %s_run(m", prefix);
     for (int i = 0; i < p->inputs.n; i++)
@@ -349,7 +367,9 @@ static Emit *emit_new(const Program *p, const EmitOptions *options) {
     e->array_names = NEW_ARRAY(a, const char *, n);
     e->places = NEW_ARRAY(a, const char *, n);
     e->written = NEW_ARRAY(a, bool, n);
+    e->overlaps = NEW_ARRAY(a, bool, n);
     e->used = NEW_ARRAY(a, bool, n);
+    e->of_worker = NEW_ARRAY(a, bool, n);
     e->kernel_names = NEW_ARRAY(a, const char *, p->kernels.n + 1);
     e->input_names = NEW_ARRAY(a, const char *, p->inputs.n + 1);
     e->output_names = NEW_ARRAY(a, const char *, p->outputs.n + 1);
@@ -359,9 +379,11 @@ static Emit *emit_new(const Program *p, const EmitOptions *options) {
 
 static void reserve_names(Emit *e) {
     static const char *const suffixes[] = {"init",         "run",  "run_ports", "input_ports",
-                                           "output_ports", "port", "arena",     "weights"};
+                                           "output_ports", "port", "arena",     "weights",
+                                           "stop",         "parallel_for"};
     static const char *const locals[] = {"m",      "arena",   "weights",
-                                         "inputs", "outputs", "weights_bytes"};
+                                         "inputs", "outputs", "weights_bytes",
+                                         "threads", "parallel_for", "context"};
     names_take(&e->names, e->options->prefix);
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
         names_take(&e->names, arena_format(e->arena, "%s_%s", e->options->prefix, suffixes[i]));
@@ -375,6 +397,7 @@ static Emit *emit_begin(const Program *p, const EmitOptions *options, EmitResult
     reserve_names(e);
     for (int i = 0; i < p->kernels.n; i++)
         e->kernel_names[i] = names_take(&e->names, p->kernels.at[i]->name);
+    for (int i = 0; i < p->kernels.n; i++) kernel_take_names(e, i);
     program_find_used(p, e->used);
     weights_layout(e);
     *result = (EmitResult){.source.arena = e->arena,

@@ -13,11 +13,20 @@ typedef enum WeightsForm {
     WEIGHTS_ARRAYS       /* plain arrays that a person can read */
 } WeightsForm;
 
+/* Who runs the loops that threads may share. */
+typedef enum ThreadsForm {
+    THREADS_NONE,        /* one thread: plain loops */
+    THREADS_PTHREADS,    /* a pool of threads in the model's struct */
+    THREADS_OPENMP,
+    THREADS_CALLBACK     /* the caller's parallel-for */
+} ThreadsForm;
+
 typedef struct EmitOptions {
     const char *prefix;          /* C identifier: prefix_run, struct prefix */
     const char *header_name;     /* what the .c includes */
     const char *weights_name;    /* file name for INCBIN, OBJECT, FILE */
     WeightsForm weights;
+    ThreadsForm threads;
     bool caller_arena;           /* the caller hands the arena in; else it is static in the .c */
     bool profile;                /* a run tells a function of the caller's of every kernel */
 } EmitOptions;

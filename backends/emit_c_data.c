@@ -1,7 +1,7 @@
 /* emit_c_data.c - the constants of a program in the form that was asked for.
  *
  * All forms but ARRAYS hold one image: the constants one after the other, each aligned to 64 bytes,
- * little-endian.  As a string literal it is what C compilers read fastest; beyond some tens of MB
+ * in the target's byte order.  As a string literal it is what C compilers read fastest; beyond some tens of MB
  * an object file costs them nothing. */
 #include "emit_c_text.h"
 
@@ -35,8 +35,7 @@ void weights_layout(Emit *e) {
     if (e->form == WEIGHTS_ARRAYS) name_arrays(e);
 }
 
-/* Room for n more bytes, which the caller fills. */
-static char *text_room(Text *t, size_t n) {
+char *text_room(Text *t, size_t n) {
     if (t->cap < t->n + n + 1) {
         enum { SLACK = 1 << 16 };
         char *at = arena_alloc(t->arena, t->n + n + SLACK);
@@ -50,14 +49,20 @@ static char *text_room(Text *t, size_t n) {
     return room;
 }
 
+/* As a machine of that byte order reads it. */
+static uint64_t read_word(const unsigned char *bytes, ByteOrder order) {
+    uint64_t word = 0;
+    for (int i = 0; i < 8; i++) word = word << 8 | bytes[order == ORDER_BIG ? i : 7 - i];
+    return word;
+}
+
 /* The hash that the generated code computes too: four streams, for speed. */
-static uint64_t image_hash(const unsigned char *bytes, size_t n) {
-    uint64_t h[4] = {1, 2, 3, 4}, word[4];
-    for (size_t i = 0; i + 32 <= n; i += 32) {
-        memcpy(word, bytes + i, 32);
+static uint64_t image_hash(const unsigned char *bytes, size_t n, ByteOrder order) {
+    uint64_t h[4] = {1, 2, 3, 4};
+    for (size_t i = 0; i + 32 <= n; i += 32)
         for (int k = 0; k < 4; k++)
-            h[k] = (h[k] ^ word[k]) * UINT64_C(0x9e3779b97f4a7c15) ^ h[k] >> 32;
-    }
+            h[k] = (h[k] ^ read_word(bytes + i + 8 * k, order)) * UINT64_C(0x9e3779b97f4a7c15) ^
+                   h[k] >> 32;
     return h[0] ^ h[1] * 3 ^ h[2] * 5 ^ h[3] * 7;
 }
 
@@ -194,96 +199,6 @@ static void print_array(Emit *e, Text *out, const Buffer *b) {
     text_add(out, "%s\n};\n", b->count ? "" : " 0");
 }
 
-/* An object file: ELF64, little-endian, one section of data and one symbol. */
-
-typedef struct Bytes {
-    unsigned char at[1024];
-    size_t n;
-} Bytes;
-
-static void put(Bytes *b, uint64_t value, int size) {
-    for (int i = 0; i < size; i++) b->at[b->n++] = (unsigned char)(value >> (8 * i));
-}
-
-static void put_text(Bytes *b, const char *text, size_t n) {
-    memcpy(b->at + b->n, text, n);
-    b->n += n;
-}
-
-static void put_section(Bytes *b, uint32_t name, uint32_t type, uint64_t flags, uint64_t offset,
-                        uint64_t size, uint32_t link, uint32_t info, uint64_t align,
-                        uint64_t entry) {
-    put(b, name, 4);
-    put(b, type, 4);
-    put(b, flags, 8);
-    put(b, 0, 8);
-    put(b, offset, 8);
-    put(b, size, 8);
-    put(b, link, 4);
-    put(b, info, 4);
-    put(b, align, 8);
-    put(b, entry, 8);
-}
-
-enum { ELF_HEADER = 64, ELF_SECTION = 64, ELF_SYMBOL = 24, ELF_SECTIONS = 6 };
-
-static void put_elf_header(Bytes *b, bool arm, uint64_t sections_at) {
-    put_text(b, "\177ELF\2\1\1\0\0\0\0\0\0\0\0\0", 16);
-    put(b, 1, 2);              /* relocatable */
-    put(b, arm ? 183 : 62, 2); /* machine: aarch64, x86-64 */
-    put(b, 1, 4);
-    put(b, 0, 8);
-    put(b, 0, 8);
-    put(b, sections_at, 8);
-    put(b, 0, 4);
-    put(b, ELF_HEADER, 2);
-    put(b, 0, 2);
-    put(b, 0, 2);
-    put(b, ELF_SECTION, 2);
-    put(b, ELF_SECTIONS, 2);
-    put(b, 4, 2); /* section with the section names */
-}
-
-static void put_symbol(Bytes *b, uint32_t name, int info, int other, int section, uint64_t size) {
-    put(b, name, 4);
-    put(b, (uint64_t)info, 1);
-    put(b, (uint64_t)other, 1);
-    put(b, (uint64_t)section, 2);
-    put(b, 0, 8);
-    put(b, size, 8);
-}
-
-static const char section_names[] = "\0.rodata\0.symtab\0.strtab\0.shstrtab\0.note.GNU-stack";
-
-/* Header, image, then symbols, names and the table of sections. */
-static void print_object(Emit *e, Text *out) {
-    const char *symbol = arena_format(e->arena, "%s_weights", e->options->prefix);
-    size_t symbol_length = strlen(symbol), image = (size_t)e->image.bytes;
-    Bytes head = {.n = 0}, tail = {.n = 0};
-    uint64_t symbols_at = ELF_HEADER + image, names_at = symbols_at + 2 * ELF_SYMBOL;
-    uint64_t section_names_at = names_at + symbol_length + 2,
-             end = section_names_at + sizeof section_names;
-    uint64_t sections_at = (end + 7) / 8 * 8;
-    put_elf_header(&head, e->program->target->name && !strcmp(e->program->target->name, "aarch64"),
-                   sections_at);
-    put_symbol(&tail, 0, 0, 0, 0, 0);
-    put_symbol(&tail, 1, 0x11, 2, 1, image); /* global object, hidden */
-    put(&tail, 0, 1);
-    put_text(&tail, symbol, symbol_length + 1);
-    put_text(&tail, section_names, sizeof section_names);
-    while (symbols_at + tail.n < sections_at) put(&tail, 0, 1);
-    put_section(&tail, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-    put_section(&tail, 1, 1, 2, ELF_HEADER, image, 0, 0, WEIGHTS_ALIGN, 0);
-    put_section(&tail, 9, 2, 0, symbols_at, 2 * ELF_SYMBOL, 3, 1, 8, ELF_SYMBOL);
-    put_section(&tail, 17, 3, 0, names_at, symbol_length + 2, 0, 0, 1, 0);
-    put_section(&tail, 25, 3, 0, section_names_at, sizeof section_names, 0, 0, 1, 0);
-    put_section(&tail, 35, 1, 0, section_names_at, 0, 0, 0, 1, 0);
-    char *room = text_room(out, head.n + image + tail.n);
-    memcpy(room, head.at, head.n);
-    weights_fill(e->program, &e->image, room + head.n);
-    memcpy(room + head.n + image, tail.at, tail.n);
-}
-
 static void print_incbin(Emit *e, Text *out) {
     const char *prefix = e->options->prefix;
     text_add(out,
@@ -307,11 +222,13 @@ static void print_extern(const Emit *e, Text *out) {
              prefix);
 }
 
-static void print_byte_order_check(Text *out) {
-    text_add(
-        out,
-        "\n#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__\n"
-        "#error \"the weights are little-endian; make the file with --weights=arrays\"\n#endif\n");
+static void print_byte_order_check(const Emit *e, Text *out) {
+    bool big = e->program->target->order == ORDER_BIG;
+    text_add(out,
+             "\n#if __BYTE_ORDER__ != __ORDER_%s_ENDIAN__\n"
+             "#error \"the weights are %s-endian: make the file for this machine's --target, or "
+             "with --weights=arrays\"\n#endif\n",
+             big ? "BIG" : "LITTLE", big ? "big" : "little");
 }
 
 void weights_source(Emit *e, Text *out) {
@@ -322,7 +239,7 @@ void weights_source(Emit *e, Text *out) {
         return;
     }
     if (!e->image.bytes) return;
-    print_byte_order_check(out);
+    print_byte_order_check(e, out);
     if (e->form == WEIGHTS_LITERAL) print_literal_union(e, out);
     if (e->form == WEIGHTS_INCBIN) print_incbin(e, out);
     if (e->form == WEIGHTS_INCBIN || e->form == WEIGHTS_OBJECT) print_extern(e, out);
@@ -331,9 +248,10 @@ void weights_source(Emit *e, Text *out) {
 
 void weights_file(Emit *e, Text *out) {
     if (!e->image.bytes) return;
-    if (e->form == WEIGHTS_OBJECT) print_object(e, out);
+    if (e->form == WEIGHTS_OBJECT) elf_print(e, out);
     if (e->form != WEIGHTS_INCBIN && e->form != WEIGHTS_FILE) return;
     weights_fill(e->program, &e->image, text_room(out, (size_t)e->image.bytes));
     if (e->form == WEIGHTS_FILE)
-        e->image_hash = image_hash((const unsigned char *)out->at, (size_t)e->image.bytes);
+        e->image_hash = image_hash((const unsigned char *)out->at, (size_t)e->image.bytes,
+                                   e->program->target->order);
 }

@@ -55,10 +55,10 @@ static void need_parts(Emit *e, Helper h, DType t, int lanes) {
             helper(e, HELPER_SELECT, t, lanes);
         if (h == HELPER_ABS && dtypes[t].kind == DK_SIGNED)
             helper(e, HELPER_TYPE, type_unsigned(dtypes[t].bytes), lanes);
-        if (h == HELPER_SQRT) helper(e, HELPER_SQRT, t, 1);
+        if (h == HELPER_SQRT || h == HELPER_FMA) helper(e, h, t, 1);
     }
     if (lanes == 1 && h == HELPER_SQRT && t == DT_F32) helper(e, HELPER_SQRT, DT_F64, 1);
-    if (lanes == 1 && h == HELPER_SQRT && t == DT_F64) {
+    if (lanes == 1 && (h == HELPER_FMA || (h == HELPER_SQRT && t == DT_F64))) {
         helper(e, HELPER_BITS, DT_F64, 1);
         helper(e, HELPER_BITS, DT_U64, 1);
     }
@@ -144,58 +144,6 @@ static void print_bits(Text *out, DType t) {
         c, dtypes[t].text, from, c);
 }
 
-static void print_sqrt_f64(Text *out) {
-    text_add(
-        out, "%s",
-        "INLINE double sqrt_f64(double a) {\n"
-        "#if defined(__SSE2__)\n"
-        "    return _mm_cvtsd_f64(_mm_sqrt_sd(_mm_setzero_pd(), _mm_set_sd(a)));\n"
-        "#elif defined(__aarch64__)\n"
-        "    __asm__(\"fsqrt %d0, %d1\" : \"=w\"(a) : \"w\"(a));\n"
-        "    return a;\n"
-        "#else /* bit by bit, correctly rounded */\n"
-        "    uint64_t x = bits_u64(a), q = 0, r = 0;\n"
-        "    int exponent = (int)(x >> 52 & 2047);\n"
-        "    if (!(a > 0) || exponent == 2047) return a == 0 || a > 0 ? a : __builtin_nan(\"\");\n"
-        "    x &= (UINT64_C(1) << 52) - 1;\n"
-        "    if (exponent) x |= UINT64_C(1) << 52;\n"
-        "    else exponent = 1;\n"
-        "    for (; !(x >> 52); x <<= 1) exponent--;\n"
-        "    exponent -= 1075;\n"
-        "    if (exponent & 1) {\n"
-        "        x <<= 1;\n"
-        "        exponent--;\n"
-        "    }\n"
-        "    for (int i = 53; i >= 0; i--) {\n"
-        "        uint64_t t = q << 2 | 1;\n"
-        "        r = r << 2 | (i >= 27 ? x >> (2 * (i - 27)) & 3 : 0);\n"
-        "        q <<= 1;\n"
-        "        if (r >= t) {\n"
-        "            r -= t;\n"
-        "            q |= 1;\n"
-        "        }\n"
-        "    }\n"
-        "    q = (q >> 1) + (q & 1) - (UINT64_C(1) << 52);\n"
-        "    return bits_f64(((uint64_t)(exponent / 2 + 26 + 1023) << 52) + q);\n"
-        "#endif\n"
-        "}\n");
-}
-
-static void print_sqrt_f32(Text *out) {
-    text_add(
-        out, "%s",
-        "INLINE float sqrt_f32(float a) {\n"
-        "#if defined(__SSE2__)\n"
-        "    return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(a)));\n"
-        "#elif defined(__aarch64__)\n"
-        "    __asm__(\"fsqrt %s0, %s1\" : \"=w\"(a) : \"w\"(a));\n"
-        "    return a;\n"
-        "#else\n"
-        "    return (float)sqrt_f64(a); /* 53 bits are enough to round to 24 without error */\n"
-        "#endif\n"
-        "}\n");
-}
-
 static void print_from_half(Text *out) {
     text_add(
         out, "%s",
@@ -242,21 +190,10 @@ static void print_to_half_f64(Text *out, const char *half) {
              half, half);
 }
 
-static void print_scalar_fma(Text *out, DType t) {
-    const char *c = c_type(t);
-    text_add(out, "INLINE %s fma_%s(%s a, %s b, %s c) { return __builtin_fma%s(a, b, c); }\n", c,
-             dtypes[t].text, c, c, c, t == DT_F32 ? "f" : "");
-}
-
 static void print_scalar_helper(Text *out, Helper h, DType t) {
     switch (h) {
-    case HELPER_FMA: print_scalar_fma(out, t); return;
-    case HELPER_SQRT:
-        if (t == DT_F32)
-            print_sqrt_f32(out);
-        else
-            print_sqrt_f64(out);
-        return;
+    case HELPER_FMA: exact_fma_print(out, t); return;
+    case HELPER_SQRT: exact_sqrt_print(out, t); return;
     case HELPER_MIN:
     case HELPER_MAX: print_scalar_minmax(out, h, t); return;
     case HELPER_ABS: print_scalar_abs(out, t); return;
@@ -344,9 +281,8 @@ static void print_vector_fma(Text *out, const Vector *v) {
     text_add(out, "INLINE %s fma_%s(%s a, %s b, %s c) {\n", v->v, v->v, v->v, v->v, v->v);
     bool named = print_named(out, v, "fmadd", "abc", true);
     text_add(out,
-             "    %s r = c;\n    for (int i = 0; i < %d; i++) r[i] = __builtin_fma%s(a[i], b[i], "
-             "c[i]);\n",
-             v->v, v->lanes, v->t == DT_F32 ? "f" : "");
+             "    %s r = c;\n    for (int i = 0; i < %d; i++) r[i] = fma_%s(a[i], b[i], c[i]);\n",
+             v->v, v->lanes, v->text);
     text_add(out, "    return r;\n%s}\n", named ? "#endif\n" : "");
 }
 
@@ -482,13 +418,7 @@ static void print_target(const Emit *e, Text *out) {
      * (tests/cases/num/select.t); without its if-conversion of loops there are no masked loads. */
     text_add(out, "#pragma GCC optimize(\"fp-contract=off\", \"no-tree-loop-if-convert\")\n#endif\n");
     if (!uses_fma(e)) return;
-    if (features) text_add(out, "#if !defined(__x86_64__)\n");
-    text_add(out,
-             "#if !defined(__FMA__) && !defined(__ARM_FEATURE_FMA) && !defined(__FP_FAST_FMAF)\n"
-             "#error \"this plan needs a fused multiply-add: compile with an -march that has it, "
-             "or make the "
-             "file with --target=baseline\"\n#endif\n");
-    if (features) text_add(out, "#endif\n");
+    exact_fma_checks(out, features);
 }
 
 static void print_macros(Text *out) {
@@ -509,9 +439,9 @@ static void print_checks(Text *out) {
              "clang\"\n#endif\n"
              "#if defined(__FAST_MATH__)\n#error \"compile without -ffast-math: results would not "
              "be those of the model\"\n#endif\n"
-             "#if __FLT_EVAL_METHOD__ == 1 || __FLT_EVAL_METHOD__ == 2\n"
-             "#error \"float must be computed in float: compile with -mfpmath=sse or for a 64-bit "
-             "target\"\n#endif\n");
+             "#if __FLT_EVAL_METHOD__ < 0 || __FLT_EVAL_METHOD__ == 1 || __FLT_EVAL_METHOD__ == 2\n"
+             "#error \"float must be computed in float: compile with -msse2 -mfpmath=sse (32-bit "
+             "x86), -fexcess-precision=fast (s390x)\"\n#endif\n");
 }
 
 void prelude_print(Emit *e, Text *out) {
@@ -520,7 +450,9 @@ void prelude_print(Emit *e, Text *out) {
     if (uses_x86(e))
         text_add(out,
                  "#if defined(__x86_64__) || defined(__SSE2__)\n#include <immintrin.h>\n#endif\n");
+    threads_pool(e, out);
     print_target(e, out);
     print_macros(out);
+    threads_runner(e, out);
     print_helpers(e, out);
 }

@@ -52,6 +52,11 @@ typedef enum Helper {
 
 typedef enum PrintMode { PRINT_SCALAR, PRINT_VECTOR, PRINT_LANE } PrintMode;
 
+/* Of a loop that threads share: its struct and functions. */
+typedef struct PartNames {
+    const char *captured, *part, *loop;
+} PartNames;
+
 typedef struct Emit {
     const Program *program;
     const EmitOptions *options;
@@ -62,6 +67,7 @@ typedef struct Emit {
     NameScope names;           /* kernels and constants, then those of one kernel */
     const char **buffer_names; /* by buffer id, in the kernel or (arrays) the file */
     bool *written;             /* by buffer id, in the kernel */
+    bool *overlaps;            /* by buffer id, in the kernel: it lies where another one does */
     bool *used;                /* by buffer id: some kernel or port has it */
     WeightsImage image;
     WeightsForm form;
@@ -70,8 +76,13 @@ typedef struct Emit {
     const char **places;      /* by buffer id: inputs and outputs of the function that runs all */
     const char **kernel_names, **input_names, **output_names;
     int indent;
+    bool *of_worker;          /* by buffer id: scratch memory of a shared loop */
+    VEC(PartNames) part_names; /* of all shared loops; n_parts: how many are printed */
+    int n_parts;
+    struct Outline *outline;  /* the shared loop that is being printed as functions, or NULL */
     /* of the kernel being printed */
     const Kernel *kernel;
+    Text parts; /* functions of its shared loops */
     Builder *builder;
     const char **var_names;      /* by var id; NULL: not declared */
     bool *demanded;              /* by var id: a LET that is printed */
@@ -89,6 +100,10 @@ const char *helper(Emit *e, Helper h, DType t, int lanes);
 const char *vector_type(Emit *e, DType t, int lanes);
 void prelude_print(Emit *e, Text *out);
 const char *c_type(DType t);
+/* emit_c_exact.c */
+void exact_sqrt_print(Text *out, DType t);
+void exact_fma_print(Text *out, DType t);
+void exact_fma_checks(Text *out, const char *features);
 DType type_signed(int bytes);
 DType type_unsigned(int bytes);
 
@@ -134,10 +149,42 @@ const char *quoted(Arena *a, const char *text); /* as a C string */
 const char *
 buffer_place(Emit *e, const Buffer *b); /* in the function that runs all: where it lies, as text */
 
+void body_print(Emit *e, const Stmt *s);                  /* statements, one level further in */
+const char *loop_type(const Var *v);                      /* of a loop variable in C */
+const char *scalar_type_of(Emit *e, const Var *v);       /* of a loop variable or scalar LET */
+
+/* Loops that threads share (emit_c_parallel.c). */
+bool kernel_is_shared(const Emit *e, const Kernel *k);   /* takes the model, to hand out loops */
+bool loop_is_outlined(const Emit *e, const Stmt *s);
+void parallel_print(Emit *e, const Stmt *s);
+void kernel_take_names(Emit *e, int number);
+void kernel_find_scratch(Emit *e, const Kernel *k);
+void outline_declare(Emit *e, const Var *v);
+void outline_declare_buffer(Emit *e, const Buffer *b);
+/* The names of a variable and a buffer in scope; a shared loop takes them along. */
+const char *var_use(Emit *e, const Var *v);
+const char *buffer_use(Emit *e, const Buffer *b);
+
+/* What the forms of --threads need (emit_c_threads.c): types and fields of the header's struct; arguments of init,
+ * its statements; functions before the kernels; functions at the end. */
+void threads_types(const Emit *e, Text *out);
+void threads_fields(const Emit *e, Text *out);
+void threads_arguments(const Emit *e, Text *out);
+void threads_comment(const Emit *e, Text *out);
+void threads_checks(const Emit *e, Text *out);
+void threads_init(const Emit *e, Text *out);
+void threads_runner(const Emit *e, Text *out);
+void threads_pool(const Emit *e, Text *out);
+void threads_stop(const Emit *e, Text *out, bool declares);
+extern const char pool_h_text[], pool_c_text[]; /* runtime/pool.h and .c */
+const char *upper_prefix(const Emit *e);
+
 /* Constants (emit_c_data.c). */
 void weights_layout(Emit *e);
 void weights_source(Emit *e, Text *out); /* declares or defines them in the .c */
 void weights_file(Emit *e,
                   Text *out); /* the file or object beside the source; nothing in other forms */
+char *text_room(Text *t, size_t n); /* room for n more bytes, which the caller fills */
+void elf_print(Emit *e, Text *out); /* emit_c_elf.c: the object file */
 
 #endif

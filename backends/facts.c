@@ -94,8 +94,8 @@ bool divisor_is_safe(const Expr *e) {
 
 /* Vectors. */
 
-bool lanes_are_vectors(int64_t lanes) {
-    return lanes >= 2 && lanes <= MAX_LANES && (lanes & (lanes - 1)) == 0;
+bool lanes_are_vectors(const Target *t, int64_t lanes) {
+    return t->lanes > 1 && lanes >= 2 && lanes <= MAX_LANES && (lanes & (lanes - 1)) == 0;
 }
 
 static bool body_has_locals(const Stmt *s) {
@@ -105,8 +105,8 @@ static bool body_has_locals(const Stmt *s) {
     return false;
 }
 
-bool loop_is_vector(const Stmt *s) {
-    return s->loop == LOOP_LANES && lanes_are_vectors(s->var->lanes) && !body_has_locals(s->body);
+bool loop_is_vector(const Target *t, const Stmt *s) {
+    return s->loop == LOOP_LANES && lanes_are_vectors(t, s->var->lanes) && !body_has_locals(s->body);
 }
 
 /* Buffers. */

@@ -10,10 +10,10 @@ bool expr_wraps(const Expr *x);          /* integer arithmetic that may leave th
 bool divisor_is_safe(const Expr *x);     /* DIV, REM: never by 0, never the smallest by -1 */
 
 enum { MAX_LANES_LOG = 5, MAX_LANES = 1 << MAX_LANES_LOG };
-bool lanes_are_vectors(int64_t lanes);
-bool loop_is_vector(const Stmt *s);      /* a LANES loop whose statements are vectors; else it is a plain loop */
-static inline bool local_is_vectors(const Buffer *b) {
-    return b->kind == BUF_LOCAL && b->lanes > 0 && lanes_are_vectors(b->lanes);
+bool lanes_are_vectors(const Target *t, int64_t lanes);
+bool loop_is_vector(const Target *t, const Stmt *s);   /* a LANES loop whose statements are vectors; else it is a plain loop */
+static inline bool local_is_vectors(const Target *t, const Buffer *b) {
+    return b->kind == BUF_LOCAL && b->lanes > 0 && lanes_are_vectors(t, b->lanes);
 }
 
 /* The buffers that a kernel touches, locals apart, in the order in which it does. */

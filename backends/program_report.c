@@ -2,6 +2,7 @@
  *
  * All figures follow from the program alone: nothing is run. */
 #include "program_report.h"
+#include "code_size.h"
 
 #include <string.h>
 
@@ -11,11 +12,9 @@ typedef struct Totals {
 
 static int64_t buffer_bytes(const Buffer *b) { return b->count * dtypes[b->type].bytes; }
 
-static bool is_placed(const Buffer *b) { return b->kind == BUF_ARENA || b->kind == BUF_SCRATCH; }
-
 /* Does the arena hold b while kernel k runs? */
 static bool is_live(const Buffer *b, int k) {
-    return is_placed(b) && b->first_kernel >= 0 && b->first_kernel <= k &&
+    return buffer_is_placed(b) && b->first_kernel >= 0 && b->first_kernel <= k &&
            k <= b->last_kernel;
 }
 
@@ -55,7 +54,7 @@ static const Buffer **arena_map(const Program *p, int *n) {
     *n = 0;
     for (int i = 0; i < p->buffers.n; i++) {
         const Buffer *b = p->buffers.at[i];
-        if (!is_placed(b) || b->first_kernel < 0) continue;
+        if (!buffer_is_placed(b) || b->first_kernel < 0) continue;
         int at = (*n)++;
         for (; at > 0; at--) {
             const Buffer *before = map[at - 1];
@@ -82,17 +81,39 @@ static const char *plain_name(const Program *p, const char *text) {
     return plain(p, text, (int)strlen(text));
 }
 
+/* On a microcontroller: what is in flash and RAM. */
+static void print_footprint(const Program *p, bool json, Text *out) {
+    if (!code_is_known(p->target)) return;
+    Footprint f = footprint_of(p);
+    const char *format = json ? ", \"code_bytes\": %lld, \"constants_bytes\": %lld, \"flash_bytes\": %lld, "
+                                "\"stack_bytes\": %lld, \"ram_bytes\": %lld"
+                              : "code            %lld bytes, about (gcc -Os)\nconstants       %lld bytes\n"
+                                "flash           %lld bytes, about\nstack           %lld bytes at most\n"
+                                "RAM             %lld bytes at most\n";
+    text_add(out, format, (long long)f.code, (long long)f.constants, (long long)f.flash, (long long)f.stack,
+             (long long)f.ram);
+}
+
+static void print_code(const Program *p, const Kernel *k, Text *out) {
+    CodeParts parts;
+    code_parts(p, k, &parts);
+    text_add(out, "%6lld %7lld  ", (long long)code_bytes(&parts), (long long)stack_bytes(k));
+}
+
 static void print_text(const Program *p, Text *out) {
     Totals t = totals_of(p);
     int n;
     const Buffer **map = arena_map(p, &n);
+    bool has_code = code_is_known(p->target);
     text_add(out, "kernel  name                              multiply-adds         bytes   arena "
-                  "in use  from\n");
+                  "in use  %sfrom\n",
+             has_code ? "  code   stack  " : "");
     for (int i = 0; i < p->kernels.n; i++) {
         const Kernel *k = p->kernels.at[i];
-        text_add(out, "%6d  %-32s %14lld %13lld %14lld  %s\n", i, k->name, (long long)k->macs,
-                 (long long)k->bytes, (long long)arena_in_use(p, i),
-                 plain(p, k->comment, first_line(k->comment)));
+        text_add(out, "%6d  %-32s %14lld %13lld %14lld  ", i, k->name, (long long)k->macs,
+                 (long long)k->bytes, (long long)arena_in_use(p, i));
+        if (has_code) print_code(p, k, out);
+        text_add(out, "%s\n", plain(p, k->comment, first_line(k->comment)));
     }
     text_add(out, "\n      offset         bytes  kernels        buffer\n");
     for (int i = 0; i < n; i++)
@@ -105,6 +126,7 @@ static void print_text(const Program *p, Text *out) {
              (long long)p->arena_bytes);
     text_add(out, "inputs          %lld bytes\noutputs         %lld bytes\n", (long long)t.inputs,
              (long long)t.outputs);
+    print_footprint(p, false, out);
 }
 
 static void json_string(Text *out, const char *text, int n) {
@@ -126,6 +148,18 @@ static void json_name(Text *out, const char *key, const char *text, int n) {
     json_string(out, text ? text : "", n);
 }
 
+/* Of a kernel, where there are figures for the target. */
+static void json_code(const Program *p, const Kernel *k, Text *out) {
+    CodeParts parts;
+    if (!code_is_known(p->target)) return;
+    code_parts(p, k, &parts);
+    text_add(out, ", \"code_bytes\": %lld, \"stack_bytes\": %lld, \"code_parts\": {",
+             (long long)code_bytes(&parts), (long long)stack_bytes(k));
+    for (int i = 0; i < CODE_COUNT; i++)
+        text_add(out, "%s\"%s\": %lld", i ? ", " : "", code_part_names[i], (long long)parts.n[i]);
+    text_add(out, "}");
+}
+
 static void print_json(const Program *p, Text *out) {
     Totals t = totals_of(p);
     int n;
@@ -137,8 +171,10 @@ static void print_json(const Program *p, Text *out) {
         json_name(out, "name", k->name, (int)strlen(k->name));
         text_add(out, ", ");
         json_name(out, "from", k->comment, first_line(k->comment));
-        text_add(out, ", \"multiply_adds\": %lld, \"bytes\": %lld, \"arena_in_use\": %lld}",
+        text_add(out, ", \"multiply_adds\": %lld, \"bytes\": %lld, \"arena_in_use\": %lld",
                  (long long)k->macs, (long long)k->bytes, (long long)arena_in_use(p, i));
+        json_code(p, k, out);
+        text_add(out, "}");
     }
     text_add(out, "\n  ],\n  \"arena\": [");
     for (int i = 0; i < n; i++) {
@@ -154,9 +190,11 @@ static void print_json(const Program *p, Text *out) {
              (long long)t.macs);
     text_add(out,
              "  \"weights_bytes\": %lld, \"arena_bytes\": %lld, \"inputs_bytes\": %lld, "
-             "\"outputs_bytes\": %lld\n}\n",
+             "\"outputs_bytes\": %lld, \"ports\": %d",
              (long long)t.weights, (long long)p->arena_bytes, (long long)t.inputs,
-             (long long)t.outputs);
+             (long long)t.outputs, p->inputs.n + p->outputs.n);
+    print_footprint(p, true, out);
+    text_add(out, "\n}\n");
 }
 
 void program_report(const Program *p, bool json, Text *out) {

@@ -1,4 +1,5 @@
-/* weights.h - the image of a program's constants: one after the other, each aligned to 64 bytes, little-endian.
+/* weights.h - the image of a program's constants: one after the other, each aligned to 64 bytes, in the target's
+ * byte order.
  *
  * Every form of output that has the constants in one piece (a file, an object, a literal, a cache) has this one. */
 #ifndef SONOC_WEIGHTS_H

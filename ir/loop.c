@@ -117,15 +117,15 @@ const Expr *stmt_for(Builder *b, LoopKind kind, const char *name, const Expr *ex
     return ex_var(b, v);
 }
 
-/* One turn that is no vector is no loop. */
-static bool is_once(LoopKind kind, const Expr *extent) {
+/* One turn is no loop. */
+static bool is_once(const Expr *extent) {
     int64_t n;
-    return kind != LOOP_LANES && expr_is_const_int(extent, &n) && n == 1;
+    return expr_is_const_int(extent, &n) && n == 1;
 }
 
 const Expr *st_for(Builder *b, LoopKind kind, const char *name, const Expr *extent) {
     const Expr *v = stmt_for(b, kind, name, extent);
-    return is_once(kind, extent) ? ex_index(b, 0) : v;
+    return is_once(extent) ? ex_index(b, 0) : v;
 }
 
 const Expr *st_for_n(Builder *b, LoopKind kind, const char *name, int64_t extent) {
@@ -154,7 +154,7 @@ static Stmt *remainder_of(Builder *b, Stmt *s) {
     if (s->kind == ST_FOR) {
         bool never = expr_is_const_int(s->extent, &n) && n <= 0;
         if (never) return NULL;
-        return s->body && !is_once(s->loop, s->extent) ? s : s->body;
+        return s->body && !is_once(s->extent) ? s : s->body;
     }
     if (expr_is_const_int(s->cond, &n)) return n ? s->body : s->other;
     if (!s->body && s->other) {
@@ -203,7 +203,7 @@ Buffer *st_local(Builder *b, const char *name, DType type, int64_t count, int la
     if (lanes > 0 && count % lanes != 0)
         BUG(b->program->unit, "local '%s': no whole vectors of %d lanes", name, lanes);
     Buffer *buffer = program_add_buffer(b->program, name, type, count, BUF_LOCAL);
-    buffer->lanes = lanes;
+    buffer->lanes = lanes > 1 ? lanes : 0;
     add_stmt(b, ST_LOCAL)->buffer = buffer;
     return buffer;
 }

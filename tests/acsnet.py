@@ -22,6 +22,7 @@ from readers import available
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples/acsnet"
 WEIGHTS = EXAMPLE / "acsnet_narrow.npz"
+MOST_KERNELS = 120
 OUTPUTS = {"class_logits": 1e-6, "mask_logits": 2e-5}  # error against float64 allowed
 RUNTIME_BOUND = 3e-4  # against ONNX Runtime, whose own error is larger
 READERS = {
@@ -39,15 +40,16 @@ def digest(paths):
     return hashlib.sha256(b"".join(Path(path).read_bytes() for path in paths)).hexdigest()
 
 
-def export(width, weights, forms):
+def export(width, weights, forms, size=256):
     """Export ACSNet and its reference into build/acsnet<width>, unless that was done; return the folder."""
-    folder = ROOT / f"build/acsnet{width}"
+    folder = ROOT / (f"build/acsnet{width}" if size == 256 else f"build/acsnet{width}_{size}")
     sources = sorted(EXAMPLE.glob("*.py")) + ([] if weights == "random" else [weights])
     now = digest(sources)
     stamps = [folder / f"{form}.stamp" for form in forms]
     missing = [stamp.stem for stamp in stamps if not stamp.exists() or stamp.read_text() != now]
     for form in ["all"] if len(missing) == len(FORMS) else missing:
         command = [sys.executable, EXAMPLE / "export.py", "--width", str(width), "--weights", weights]
+        command += ["--size", str(size)]
         command += ["--form", form, "--out", folder, "--reference"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     for form in missing:

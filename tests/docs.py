@@ -70,7 +70,8 @@ class Page:
 
     def run(self, folder, path):
         """Do what the blocks say, in order."""
-        environment = os.environ | {"PATH": path, "CMAKE_BUILD_PARALLEL_LEVEL": "2", "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = os.environ | {"PATH": path, "CMAKE_BUILD_PARALLEL_LEVEL": "2", "PYTHONDONTWRITEBYTECODE": "1",
+                                    "XDG_CACHE_HOME": str(folder.resolve() / ".cache")}
         for language, settings, body in self.blocks:
             if "file" in settings:
                 insert(folder / settings["file"], settings.get("before"), body)

@@ -5,7 +5,8 @@
     pass PASSES [OPTION..]  the graph that follows, after these passes (a,b,c; `all`, `none`), is the graph after
                             `---`, letter by letter; `unchanged`: it prints as it was given. What is printed
                             prints the same when it is read again. --bless rewrites what is expected. Comments
-                            `# missed: ...` tell what the remarks must say of what nearly matched.
+                            `# missed: ...` tell what the remarks must say of what nearly matched; `# near miss of
+                            NAMES: ...` and `# refused by NAMES: ...` name passes and rules that must not rewrite it.
     diag STATUS             the graph is refused with this exit status, and says, in this order and nothing else,
                             what the comments `# error: ...` in it tell; behind an `# in OPTIONS` those are given.
     num [ulp=N] [atol=X]    the graph, run on inputs, gives what the Python after `---` computes from them in
@@ -59,18 +60,36 @@ def split_case(text):
     return first.split(), given.strip("\n") + "\n", expected.strip("\n") + "\n"
 
 
+def pass_options(words):
+    """What the first line of a case says of passes, as options."""
+    options = {"all": [], "none": ["--passes="]}.get(words[1], [f"--passes={words[1]}"])
+    return options + [word.replace("=tests/", f"={CASES.parent}/") for word in words[2:]]
+
+
+def names_in(given, word):
+    """The passes and rules that a comment of a case names."""
+    return {name for names in re.findall(rf"# {word} ([\w, ]+)", given) for name in names.split(", ")}
+
+
+def rewriters(said):
+    """The passes and rules that the remarks tell to have rewritten something."""
+    done = [line for line in said.splitlines() if ": done: " in line]
+    return {line.split(":")[0] for line in done} | {name for line in done for name in re.findall(r": rule (\w+)", line)}
+
+
 def run_pass(sonoc, folder, _, words, given, expected):
     """Compare a graph after passes with the expected one; return the case as it would be right."""
-    options = {"all": [], "none": ["--passes="]}.get(words[1], [f"--passes={words[1]}"])
-    options += [word.replace("=tests/", f"={CASES.parent}/") for word in words[2:]]
     (folder / "case.sonoc").write_text(given)
-    printed, said = run(sonoc, folder, "opt", "case.sonoc", "--verify-each", "--quiet", "--remarks", *options)
+    printed, said = run(sonoc, folder, "opt", "case.sonoc", "--verify-each", "--quiet", "--remarks", *pass_options(words))
     (folder / "again.sonoc").write_text(printed)
     again, _ = run(sonoc, folder, "opt", "again.sonoc", "--passes=", "--quiet")
     if again != printed:
         raise Failure(f"read again, it prints differently:\n{printed}becomes\n{again}")
     want = given if expected.strip() == "unchanged" else expected
     missed = [line for line in said.splitlines() if ": missed: " in line]
+    wrong = rewriters(said) & (names_in(given, "near miss of") | names_in(given, "refused by"))
+    if wrong:
+        raise Failure(f"rewritten by {', '.join(sorted(wrong))}: {said}")
     untold = [want for want in re.findall(r"# missed: (.*)", given) if not any(want in line for line in missed)]
     if untold:
         raise Failure(f"not told: {untold[0]}; told: {missed}")

@@ -13,6 +13,17 @@ static const struct { const char *name; WeightsForm form; } forms[] = {
     {"object", WEIGHTS_OBJECT}, {"file", WEIGHTS_FILE},       {"arrays", WEIGHTS_ARRAYS},
 };
 
+static const char *const threads_names[] = {
+    [THREADS_NONE] = "none", [THREADS_PTHREADS] = "pthreads", [THREADS_OPENMP] = "openmp",
+    [THREADS_CALLBACK] = "callback",
+};
+
+static ThreadsForm threads_of(const char *name) {
+    for (int i = 0; i <= THREADS_CALLBACK; i++)
+        if (!strcmp(threads_names[i], name)) return (ThreadsForm)i;
+    return THREADS_NONE;
+}
+
 static WeightsForm form_of(const char *name) {
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
         if (!strcmp(forms[i].name, name)) return forms[i].form;
@@ -90,6 +101,7 @@ int command_compile(Session *s) {
         .prefix = c_identifier(s->unit.arena, prefix), .header_name = file_name(paths.header),
         .weights_name = file_name(paths.weights), .weights = form, .caller_arena = !strcmp(o->arena, "caller"),
         .profile = o->profile,
+        .threads = threads_of(o->threads_form),
     };
     EmitResult result = {0};
     session_stage(s, is_code ? "making machine code" : "printing C");

@@ -20,7 +20,7 @@ static const char target_names[] =
 #define TARGET(name, ...) "|" name
 #include "targets.def"
 #undef TARGET
-    "|TRIPLE";
+    "|native|TRIPLE";
 static const char backend_names[] =
 #define BACKEND(name, ...) "|" #name
 #define CODE_BACKEND BACKEND
@@ -36,7 +36,7 @@ static const char backend_names[] =
 #define RUNS (IN(run) | IN(verify))
 #define TIMES (IN(bench) | IN(profile))
 #define MODEL (TIMES | IN(compile) | IN(show) | IN(opt) | IN(bisect) | IN(reduce) | RUNS)
-#define ALL (TOP | MODEL | IN(ops) | IN(passes) | IN(rules) | IN(cache))
+#define ALL (TOP | MODEL | IN(ops) | IN(targets) | IN(passes) | IN(rules) | IN(cache))
 
 const OptionInfo option_infos[] = {
 #define OPTION(field, name, letter, kind, argument, standard, commands, help)                      \

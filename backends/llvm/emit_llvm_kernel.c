@@ -63,7 +63,7 @@ static void emit_for(Emitter *e, const Stmt *s) {
     int64_t extent;
     bool is_const = expr_is_const_int(s->extent, &extent);
     if (is_const && extent <= 0) return;
-    if (!e->lane && loop_is_vector(s))
+    if (!e->lane && loop_is_vector(e->program->target, s))
         emit_lanes(e, s);
     else if (s->loop == LOOP_UNROLL && is_const && extent <= LONGEST && e->copies * extent <= MOST_COPIES)
         emit_unrolled(e, s, extent);

@@ -338,6 +338,8 @@ static void conv_depthwise(Lower *l, Conv *c) {
 
 /* A weighted sum: lanes over the input channels, their partial sums joined in order. */
 
+enum { PARTIAL_SUMS = 8 };
+
 static void sum_channels(Lower *l, const Conv *c, const Expr **x, const Expr *first, int64_t lanes,
                          Buffer *acc) {
     DType wide = lower_wide(c->x->dtype);
@@ -368,7 +370,8 @@ static Buffer *clear_sums(Lower *l, const Conv *c, const char *name, int64_t lan
 
 static void sum_pixel(Lower *l, const Conv *c, const Expr **x) {
     DType wide = lower_wide(c->x->dtype);
-    int64_t lanes = l->program->target->lanes, blocks = c->in / lanes, rest = c->in % lanes;
+    /* as many on every target: the order of a sum does not depend on the machine */
+    int64_t lanes = PARTIAL_SUMS, blocks = c->in / lanes, rest = c->in % lanes;
     const Expr *o[MAX_RANK];
     Buffer *acc = clear_sums(l, c, "acc", lanes);
     const Expr *block = st_for_n(l->b, LOOP_SERIAL, "block", blocks);
@@ -401,10 +404,9 @@ static void sum_pixel(Lower *l, const Conv *c, const Expr **x) {
 static void conv_weighted_sum(Lower *l, const Conv *c) {
     const Expr *x[MAX_RANK];
     lower_begin_kernel(l, c->node, NULL);
-    x[0] = st_for_n(l->b, LOOP_SERIAL, "n", c->x->dims[0].size);
+    x[0] = st_for_n(l->b, LOOP_PARALLEL, "n", c->x->dims[0].size);
     for (int d = 0; d < c->axes; d++)
-        x[d + 2] = st_for_n(l->b, d ? LOOP_SERIAL : LOOP_PARALLEL, d == c->axes - 1 ? "x" : "y",
-                            c->window.out[d]);
+        x[d + 2] = st_for_n(l->b, LOOP_PARALLEL, d == c->axes - 1 ? "x" : "y", c->window.out[d]);
     sum_pixel(l, c, x);
     builder_kernel(l->b)->macs = value_count(c->x) * c->out_channels;
     for (int d = 0; d <= c->axes; d++) st_end(l->b);

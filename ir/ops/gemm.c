@@ -8,8 +8,6 @@
 #include "ops.h"
 
 enum {
-    BLOCK_BYTES = 128 * 1024, /* of A, for a block of rows */
-    BLOCK_SUMS = 4096,        /* elements of the sums of a block: they live on the stack */
     ENOUGH_BLOCKS = 16, /* of rows, for threads */
     CHUNK = 384 /* longest chain of multiply-adds, where the inner dimension can be cut */
 };
@@ -48,7 +46,7 @@ void gemm_plan(Lower *l, Gemm *g) {
     g->inner = 1;
     for (int i = 0; i < g->n_k; i++) g->inner *= g->k_extent[i];
     plan_chunks(g);
-    g->lanes = dtypes[g->wide].bytes > 4 ? t->lanes / 2 : t->lanes;
+    g->lanes = dtypes[g->wide].bytes > 4 && t->lanes > 1 ? t->lanes / 2 : t->lanes;
     g->tile_rows = t->tile_rows;
     g->tile_vectors = t->tile_vectors;
     if (g->rows < g->tile_rows) { /* few rows: wider tiles keep the accumulators busy */
@@ -439,11 +437,11 @@ static int64_t row_bytes(const Gemm *g) {
     return dtypes[g->a->type].bytes * g->inner / (g->n_k > 1 ? g->k_extent[0] : 1);
 }
 
-/* Blocks of about one size.  The last tile of all may reach back over its neighbour, so it does not
+/* A block's part of A takes a quarter of the L2 cache; its sums, on the stack, half of the L1.  Blocks of about one size.  The last tile of all may reach back over its neighbour, so it does not
  * stand in a block alone: blocks run side by side. */
-static int64_t tiles_in_block(const Gemm *g, int64_t n_tiles) {
-    int64_t n = BLOCK_BYTES / (row_bytes(g) * g->tile_rows + 1);
-    int64_t most = BLOCK_SUMS / (g->tile_rows * tile_columns(g));
+static int64_t tiles_in_block(const Target *t, const Gemm *g, int64_t n_tiles) {
+    int64_t n = t->l2_bytes / 4 / (row_bytes(g) * g->tile_rows + 1);
+    int64_t most = t->l1_bytes / 8 / (g->tile_rows * tile_columns(g));
     if (n > most) n = most;
     if (n < 4) n = 4;
     if (n >= n_tiles) return n_tiles;
@@ -529,7 +527,7 @@ static void for_column_blocks(Lower *l, const Gemm *g, Buffer *sums, const Expr 
                               TileFn *step) {
     int64_t blocks = g->columns / tile_columns(g), rest = g->columns % tile_columns(g);
     if (blocks) {
-        const Expr *number = st_for_n(l->b, LOOP_SERIAL, "columns", blocks);
+        const Expr *number = st_for_n(l->b, LOOP_PARALLEL, "columns", blocks);
         for_tiles(l, g, sums, number, tile_columns(g), chunk, step);
         st_end(l->b);
     }
@@ -574,7 +572,7 @@ void gemm_sums_end(Lower *l, const Gemm *g, Buffer *sums) {
 }
 
 void gemm_loops(Lower *l, const Gemm *g) {
-    int64_t n_tiles = (g->rows + g->tile_rows - 1) / g->tile_rows, most = tiles_in_block(g, n_tiles);
+    int64_t n_tiles = (g->rows + g->tile_rows - 1) / g->tile_rows, most = tiles_in_block(l->program->target, g, n_tiles);
     Order o = order_of(l, g, n_tiles, most);
     int64_t count = o.one_by_one ? o.row_blocks * o.column_blocks : o.row_blocks;
     const Expr *number = st_for_n(l->b, LOOP_PARALLEL, "block", count), *rows = number;

@@ -1,6 +1,7 @@
 /* random_graphs.c - random graphs of some fifty operators and of what exporters write, and what passes make of them.
  *
  *     unit_random_graphs [COUNT [FIRST_SEED]]
+ *     unit_random_graphs print SEED
  *
  * Of every graph: -O0 and -O1 give the same bits, and at -O2 every pass keeps its promise.  A graph that shows something
  * else is printed, with its seed. */
@@ -450,7 +451,19 @@ static bool try_seed(uint64_t seed, Totals *totals) {
     return ok;
 }
 
+/* The graph of a seed as text, for other tests. */
+static int print_seed(uint64_t seed) {
+    Unit u;
+    if (!unit_begin(&u, NULL, 0)) return 1;
+    Text text = {.arena = u.arena};
+    if (!setjmp(u.escape.jump)) graph_print_whole(make_graph(&u, seed), &text);
+    fwrite(text.at, 1, text.n, stdout);
+    unit_end(&u);
+    return !text.n;
+}
+
 int main(int argc, char **argv) {
+    if (argc == 3 && !strcmp(argv[1], "print")) return print_seed(strtoull(argv[2], NULL, 10));
     int count = argc > 1 ? atoi(argv[1]) : COUNT, failed = 0, operators = 0;
     uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     Totals totals = {0};
