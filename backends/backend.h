@@ -12,6 +12,17 @@ typedef struct KernelHook {
     void *context;
 } KernelHook;
 
+/* Iterations begin <= i < end of a loop that threads share. */
+typedef void LoopPart(void *captured, int64_t begin, int64_t end, int worker);
+
+/* Who runs such loops: all iterations 0 <= i < count, in parts, which are done when it returns.  0 <= worker < workers;
+ * parts that run at the same time have different ones.  Results do not depend on their number. */
+typedef struct Crew {
+    int workers;
+    void (*run)(void *context, LoopPart *loop, void *captured, int64_t count);
+    void *context;
+} Crew;
+
 typedef struct Backend {
     const char *name;            /* --backend=NAME */
     const char *summary;
@@ -19,9 +30,10 @@ typedef struct Backend {
      * command, NULL: $CC or cc with -O3).  NULL: told in *error. */
     void *(*open)(const Program *p, const char *options, RunError *error);
     /* Runs it once; several threads may at the same time.  `arena` has p->arena_bytes bytes, aligned to 64, and is
-     * this run's alone; inputs/outputs in the order of the ports, row-major.  The hook may be NULL; a backend that
-     * cannot tell kernels apart does not call it.  false: told in *error. */
-    bool (*run)(const void *opened, void *arena, const void *const *inputs, void *const *outputs,
+     * this run's alone; inputs/outputs in the order of the ports, row-major.  The crew may be NULL: the caller alone; else
+     * the arena has p->scratch_bytes more for each further worker.  The hook may be NULL; a backend that cannot tell
+     * kernels apart does not call it.  false: told in *error. */
+    bool (*run)(const void *opened, void *arena, const Crew *crew, const void *const *inputs, void *const *outputs,
                 const KernelHook *hook, RunError *error);
     void (*close)(void *opened);
 } Backend;

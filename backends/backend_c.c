@@ -96,7 +96,9 @@ static bool compile(const Folder *f, const char *options, RunError *error) {
     return false;
 }
 
-typedef int InitFn(void *m, void *arena, const void *weights, size_t weights_bytes);
+typedef void PartsFn(void *context, void (*part)(void *job, int k), void *job, int parts);
+typedef int InitFn(void *m, void *arena, const void *weights, size_t weights_bytes, int threads,
+                   PartsFn *parallel_for, void *context);
 typedef int RunFn(void *m, const void *const *inputs, void *const *outputs);
 
 /* A function out of a library; ISO C has no conversion from void * to one. */
@@ -132,6 +134,7 @@ static bool build(const Program *p, Folder *f, const char *options, RunError *er
                               .weights_name = "model.weights",
                               .weights = WEIGHTS_FILE,
                               .caller_arena = true,
+                              .threads = THREADS_CALLBACK,
                               .profile = true};
     EmitResult result;
     emit_c(p, &emit, &result);
@@ -193,16 +196,45 @@ void backend_c_close(void *opened) {
     l->library = NULL;
 }
 
-bool backend_c_run(const void *opened, void *arena, const void *const *inputs, void *const *outputs,
-                   const KernelHook *hook, RunError *error) {
+/* A crew as the code's parallel-for. */
+
+typedef struct Parts {
+    void (*part)(void *job, int k);
+    void *job;
+} Parts;
+
+static void run_parts(void *captured, int64_t begin, int64_t end, int worker) {
+    const Parts *p = captured;
+    (void)worker;
+    for (int64_t k = begin; k < end; k++) p->part(p->job, (int)k);
+}
+
+static void by_crew(void *context, void (*part)(void *job, int k), void *job, int parts) {
+    const Crew *crew = context;
+    Parts p = {part, job};
+    crew->run(crew->context, run_parts, &p, parts);
+}
+
+static void alone(void *context, void (*part)(void *job, int k), void *job, int parts) {
+    (void)context;
+    for (int k = 0; k < parts; k++) part(job, k);
+}
+
+bool backend_c_run(const void *opened, void *arena, const Crew *crew, const void *const *inputs,
+                   void *const *outputs, const KernelHook *hook, RunError *error) {
     const Loaded *l = opened;
-    struct { /* as the header declares it, with EmitOptions.profile */
+    bool shared = crew && crew->workers > 1;
+    struct { /* as the header declares it, with this file's EmitOptions */
         unsigned char *arena;
         const unsigned char *weights;
         void (*before_kernel)(void *context, int kernel);
         void *profile_context;
+        int threads;
+        PartsFn *parallel_for;
+        void *context;
     } m;
-    int status = l->init(&m, arena, l->weights, l->weights_bytes);
+    int status = l->init(&m, arena, l->weights, l->weights_bytes, shared ? crew->workers : 1,
+                         shared ? by_crew : alone, (void *)(uintptr_t)crew);
     if (hook) {
         m.before_kernel = hook->before;
         m.profile_context = hook->context;

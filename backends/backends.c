@@ -44,7 +44,7 @@ bool backend_run(const Backend *b, const Program *p, const char *options, const 
     size_t bytes = ((size_t)p->arena_bytes / 64 + 1) * 64;
     void *arena = aligned_alloc(64, bytes);
     if (!arena) snprintf(error->message, sizeof error->message, "out of memory");
-    bool ok = arena && b->run(opened, arena, inputs, outputs, NULL, error);
+    bool ok = arena && b->run(opened, arena, NULL, inputs, outputs, NULL, error);
     free(arena);
     b->close(opened);
     return ok;

@@ -6,7 +6,8 @@
 
 #define BACKEND(name, summary)                                                                     \
     void *backend_##name##_open(const Program *p, const char *options, RunError *error);           \
-    bool backend_##name##_run(const void *opened, void *arena, const void *const *inputs,          \
+    bool backend_##name##_run(const void *opened, void *arena, const Crew *crew,                   \
+                              const void *const *inputs,                                           \
                               void *const *outputs, const KernelHook *hook, RunError *error);      \
     void backend_##name##_close(void *opened);
 #define CODE_BACKEND(name, summary)                                                                \

@@ -39,14 +39,18 @@ static const char *map_descriptor(Unit *u, int fd, const struct stat *st, Span *
     return NULL;
 }
 
-bool file_map(Unit *u, const char *path, Span *bytes) {
+const char *file_try_map(Unit *u, const char *path, Span *bytes) {
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     const char *why =
         fd < 0 || fstat(fd, &st) != 0 ? strerror(errno) : map_descriptor(u, fd, &st, bytes);
     if (fd >= 0) close(fd);
-    if (!why) return true;
-    return diag(u, NO_PLACE, D_FILE_BAD, arena_format(u->arena, "cannot be read: %s", why));
+    return why;
+}
+
+bool file_map(Unit *u, const char *path, Span *bytes) {
+    const char *why = file_try_map(u, path, bytes);
+    return !why || diag(u, NO_PLACE, D_FILE_BAD, arena_format(u->arena, "cannot be read: %s", why));
 }
 
 /* The path without anything that could lead out, or NULL and why. */

@@ -4,7 +4,9 @@
 
 #include "scan.h"
 
-/* Maps a regular file for reading; the mapping stays until the unit ends.  False: reported. */
+/* Maps a regular file for reading; the mapping stays until the unit ends.  NULL, or why not. */
+const char *file_try_map(Unit *u, const char *path, Span *bytes);
+/* The same for the unit's file.  False: reported. */
 bool file_map(Unit *u, const char *path, Span *bytes);
 
 /* The folder of the model and the files of it that are mapped already. */

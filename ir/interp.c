@@ -31,10 +31,12 @@ void run_code(const Code *c, Run *r) {
 
 static void run_block(const Act *act, Run *r);
 
+/* A PARALLEL loop runs backwards: whatever compares another reader with this one then finds a loop
+ * whose order matters. */
 static void run_for(const Act *act, Run *r) {
     int64_t extent = *(const int64_t *)act->value;
     for (int64_t i = 0; i < extent; i++) {
-        *act->var = i;
+        *act->var = act->loop == LOOP_PARALLEL ? extent - 1 - i : i;
         run_block(act->body, r);
     }
 }

@@ -5,7 +5,8 @@
  *                                  for each branch
  *     Conv(x, w, b)                TapSum(Conv 1x1 (c, w by branch, tap and output), Concat(s1, s2), b): as many products
  *
- * All readers of x are rewritten, or none.  So ACSNet's spatial attention neither stores its two branches nor gathers
+ * Where the scales are sigmoids of like convolutions of one channel each, these become one, in groups.  All readers of x
+ * are rewritten, or none.  So ACSNet's spatial attention neither stores its two branches nor gathers
  * twice.  REAL: the scales are multiplied later, and sums run in another order. */
 #include "match.h"
 #include "pass.h"
@@ -80,10 +81,63 @@ static const char *find_readers(const Graph *g, Branches *b) {
     return seen == x->n_uses && !x->is_output ? NULL : "is read elsewhere, too";
 }
 
-static Value *joined_scales(Graph *g, const Branches *b) {
-    Node *made = node_open(g, b->concat, OP_Concat, b->scales, b->n);
+static Value *joined(Graph *g, const Branches *b, Value *const *parts) {
+    Node *made = node_open(g, b->concat, OP_Concat, parts, b->n);
     node_set_int(g, made, "axis", 1);
     return node_close(g, made);
+}
+
+/* The convolution of one channel to one whose sigmoid v is, if v is for the branch alone. */
+static Node *gate_of(const Value *v) {
+    const Node *sigmoid = match_single(v, OP_Sigmoid);
+    Node *conv = sigmoid ? match_single(sigmoid->inputs[0], OP_Conv) : NULL;
+    if (!conv || !conv->inputs[1]->constant || strcmp(node_string(conv, "auto_pad"), "NOTSET")) return NULL;
+    bool narrow = conv->inputs[0]->dims[1].size == 1 && conv->inputs[1]->dims[0].size == 1;
+    return narrow && node_has_input(conv, 2) && conv->inputs[2]->constant ? conv : NULL;
+}
+
+static bool are_alike(const Node *a, const Node *b) {
+    static const char *const lists[] = {"pads", "strides", "dilations"};
+    if (!same_shape(a->inputs[1], b->inputs[1]) || a->inputs[1]->dtype != b->inputs[1]->dtype) return false;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        int na, nb;
+        const int64_t *x = node_ints(a, lists[i], &na), *y = node_ints(b, lists[i], &nb);
+        if (na != nb || (na && memcmp(x, y, (size_t)na * sizeof *x))) return false;
+    }
+    return true;
+}
+
+static bool find_gates(const Branches *b, Node **gates) {
+    for (int i = 0; i < b->n; i++) {
+        gates[i] = gate_of(b->scales[i]);
+        if (!gates[i] || !are_alike(gates[0], gates[i])) return false;
+    }
+    return true;
+}
+
+/* The gates' weights, or biases, one behind the other. */
+static Value *stacked(Graph *g, Node *const *gates, int n, int input) {
+    const Tensor *first = gates[0]->inputs[input]->constant;
+    int64_t dims[MAX_RANK];
+    memcpy(dims, first->dims, (size_t)first->rank * sizeof *dims);
+    dims[0] = n;
+    Tensor *t = tensor_new(g->unit->arena, first->dtype, first->rank, dims);
+    size_t bytes = (size_t)first->count * (size_t)dtypes[first->dtype].bytes;
+    for (int i = 0; i < n; i++)
+        memcpy((char *)t->data + (size_t)i * bytes, gates[i]->inputs[input]->constant->data, bytes);
+    return graph_add_constant(g, gates[0]->inputs[input]->name, t);
+}
+
+static Value *joined_scales(Graph *g, const Branches *b) {
+    Node *gates[MOST_BRANCHES] = {NULL};
+    if (!find_gates(b, gates)) return joined(g, b, b->scales);
+    Value *maps[MOST_BRANCHES];
+    for (int i = 0; i < b->n; i++) maps[i] = gates[i]->inputs[0];
+    Value *all = joined(g, b, maps), *weights = stacked(g, gates, b->n, 1), *bias = stacked(g, gates, b->n, 2);
+    Node *made = node_open(g, gates[0], OP_Conv, (Value *[]){all, weights, bias}, 3);
+    copy_attrs(g, made, gates[0]);
+    node_set_int(g, made, "group", b->n);
+    return make_op(g, b->scales[0]->producer, OP_Sigmoid, node_close(g, made), NULL);
 }
 
 /* Kept attributes are what both operators have. */

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 GRAPH = "graph g(%x: f32[2,3]) -> (%y) {\n    %y = Relu(%x) : f32[2,3]\n}\n"
-TWO = """graph two(%x: f32[64,64]) -> (%y) {
+TWO = """graph two(%x: f32[256,64]) -> (%y) {
     %w = constant f32[64,8] {WEIGHTS}
-    %p = MatMul(%x, %w) : f32[64,8]
-    %y = Softmax(%p) {axis = -1} : f32[64,8]
+    %p = MatMul(%x, %w) : f32[256,8]
+    %y = Softmax(%p) {axis = -1} : f32[256,8]
 }
 """.replace("WEIGHTS", ", ".join(str(i % 7) for i in range(64 * 8)))
 X = np.array([[1, -2, 3], [-4, 5, -6]], np.float32)
@@ -155,7 +155,7 @@ def test_bench(sonoc, folder):
     assert len(names) == len(set(names)) >= 2 and sum(k["share"] for k in figures["kernels"]) > 0.99
     assert figures["peak_gflops"] > 0 and figures["peak_gbytes"] > 0
     product = max(figures["kernels"], key=lambda k: k["multiply_adds"])
-    assert product["multiply_adds"] == 64 * 64 * 8 and product["gflops"] > 0 and "MatMul" in product["from"]
+    assert product["multiply_adds"] == 256 * 64 * 8 and product["gflops"] > 0 and "MatMul" in product["from"]
     text = run(sonoc, folder, *bench)[0]
     assert "3 runs after 1" in text and all(name in text for name in names)
     if "jit|" in run(sonoc, folder, "bench", "--help")[0]:  # built with LLVM
@@ -176,6 +176,22 @@ def test_profile(sonoc, folder):
     texts = [t.text for t in xml.etree.ElementTree.parse(folder / "t.svg").iter("{http://www.w3.org/2000/svg}title")]
     assert [text.split(":")[0] for text in texts] == names[:half]
     run(sonoc, folder, "profile", "two.sonoc", "-q", "--cc=cc -O1", "-o", "nowhere/t.json", status=3)
+
+
+def test_profile_threads(sonoc, folder):
+    """Each thread that takes a part of a loop has a line of its own in the trace, within the kernel's time."""
+    big = TWO.replace("f32[64,64]", "f32[4096,64]").replace("%p = MatMul(%x, %w) : f32[256,8]", "%p = MatMul(%x, %w)")
+    (folder / "big.sonoc").write_text(big.replace("{axis = -1} : f32[64,8]", "{axis = -1}"))
+    command = ["profile", "big.sonoc", "-q", "--runs=2", "--threads=3", "--cc=cc -O1"]
+    run(sonoc, folder, *command, "-o", "t.json", "--svg=t.svg")
+    events = json.loads((folder / "t.json").read_text())["traceEvents"]
+    kernels = {(e["name"], e["args"]["run"]): e for e in events if e["tid"] == 1}
+    parts = [e for e in events if e["tid"] > 1]
+    assert {e["tid"] for e in parts} == {2, 3}
+    for part in parts:
+        kernel = kernels[part["name"], part["args"]["run"]]
+        assert kernel["ts"] <= part["ts"] and part["ts"] + part["dur"] <= kernel["ts"] + kernel["dur"] + 0.001
+    assert "3 threads" in (folder / "t.svg").read_text()
 
 
 HOOKED = """

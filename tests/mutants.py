@@ -2,12 +2,13 @@
 
     python tests/mutants.py --build build/release [NUMBER ...]
 
-A mutant is a line of a pass's source that is replaced: it is compiled, linked before the rest of sonoc, and run on a small
-graph that the pass rewrites. The same graph must pass the check without the fault.
+A mutant is a piece of a pass's source that is replaced, however its lines are broken: it is compiled, linked before the
+rest of sonoc, and run on a small graph that the pass rewrites. The same graph must pass the check without the fault.
 """
 
 import argparse
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -166,9 +167,10 @@ def commands_of(build):
 def build_mutant(build, folder, name, old, new, commands):
     """Compile a changed source and link it before the rest; return the program, or what went wrong."""
     source = (ROOT / "passes" / name).read_text()
-    if source.count(old) != 1:
-        return None, f"the line to change stands {source.count(old)} times in {name}: {old}"
-    (folder / name).write_text(source.replace(old, new))
+    changed, count = re.subn(r"\s+".join(map(re.escape, old.split(" "))), lambda _: new, source)
+    if count != 1:
+        return None, f"what is to change stands {count} times in {name}: {old}"
+    (folder / name).write_text(changed)
     words = [word for word in commands[0][name] if word not in ("-Werror", "-O2", "-O3")]
     place = {words.index("-c") + 1: str(folder / name), words.index("-o") + 1: str(folder / "mutant.o")}
     status, said = run([place.get(i, word) for i, word in enumerate(words)] + ["-w"], build)

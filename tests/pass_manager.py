@@ -206,7 +206,7 @@ def test_certificate(sonoc, folder):
 def test_overwriting(sonoc, folder):
     """A buffer lies where one lay that dies; the checker believes it for the accesses alone."""
     (folder / "c.sonoc").write_text(
-        "graph g(%x: f32[1,4,8,20]) -> (%y) {\n    %a = MaxPool(%x) {kernel_shape = [1, 1]} : ?\n"
+        "graph g(%x: f32[1,4,16,40]) -> (%y) {\n    %a = MaxPool(%x) {kernel_shape = [1, 1]} : ?\n"
         "    %m = GlobalMaxPool(%a) : ?\n    %d = Sub(%a, %m) : ?\n    %e = Exp(%d) : ?\n"
         "    %y = MaxPool(%e) {kernel_shape = [2, 2]} : ?\n}\n")
     run(sonoc, folder, "compile", "c.sonoc", "-o", "c.c", "--memory-certificate=c.json")
@@ -218,16 +218,16 @@ def test_overwriting(sonoc, folder):
         return [a for a in data["kernels"][over["first_kernel"]]["accesses"] if a["buffer"] == over[["overwrites", "id"][i]]]
 
     def swap_turns(data):
-        terms = accesses(data, 0)[0]["terms"]
+        terms = accesses(data, 0)[-1]["terms"]
         terms[0][2], terms[1][2] = terms[1][2], terms[0][2]
 
     changes = [
         lambda data: next(b for b in data["buffers"] if b["id"] == over["id"]).pop("overwrites"),
         lambda data: next(b for b in data["buffers"] if b["id"] == over["overwrites"]).update(count=1 << 20),
-        lambda data: accesses(data, 0)[0].update(statement=1 << 20),
+        lambda data: accesses(data, 0)[-1].update(statement=1 << 20),
         lambda data: accesses(data, 1)[0].update(base=1, lo=accesses(data, 1)[0]["lo"] + 1),
-        lambda data: accesses(data, 0)[0].update(write=True),
-        lambda data: accesses(data, 0)[0].pop("terms"),
+        lambda data: accesses(data, 0)[-1].update(write=True),
+        lambda data: accesses(data, 0)[-1].pop("terms"),
         lambda data: accesses(data, 1)[0]["terms"][0].__setitem__(0, 7),
         swap_turns,
     ]

@@ -130,6 +130,9 @@ def check(sonoc, model, folder, shared):
             got = run([program, threads, contexts, 3])
             if got != want:
                 raise Failure(f"{form}, {threads} threads, {contexts} contexts: {got.strip()}, not {want.strip()}")
+    told = run([sonoc, "verify", model, "--backend=c", "--threads=3", "--cc=gcc -O1", "--quiet"])
+    if "DIFFERS" in told or "the same bits" not in told:
+        raise Failure(told)
     program = build(sonoc, model, folder, "pthreads", SANITIZER)
     if run([program, 3, 2, 2]) != want:
         raise Failure("other bits under the thread sanitizer")

@@ -3,6 +3,7 @@
 
 #include "json.h"
 #include "measure.h"
+#include "roof.h"
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -97,8 +98,8 @@ static void print_text(const Session *s, const Bench *b) {
     const Measurement *m = &b->measured;
     const double *t = m->seconds;
     int n = m->runs;
-    printf("%s: target %s, backend %s, %d runs after %d\n", s->options->operand, b->program->target->name,
-           s->options->timed_backend, n, (int)s->options->warmup.value);
+    printf("%s: target %s, backend %s, %d thread%s, %d runs after %d\n", s->options->operand, b->program->target->name,
+           s->options->timed_backend, m->workers, m->workers == 1 ? "" : "s", n, (int)s->options->warmup.value);
     printf("made ready in %.3f s, first run %.3f ms\n", b->open_seconds, 1e3 * m->first_seconds);
     printf("ms a run: minimum %.3f, median %.3f, 90 %% %.3f, 99 %% %.3f, maximum %.3f, mean %.3f, deviation %.3f, processor %.3f\n",
            1e3 * t[0], 1e3 * percentile(t, n, 0.5), 1e3 * percentile(t, n, 0.9), 1e3 * percentile(t, n, 0.99),
@@ -154,6 +155,7 @@ static void print_json(const Session *s, const Bench *b) {
     json_text(&j, "model", s->options->operand);
     json_text(&j, "target", b->program->target->name);
     json_text(&j, "backend", s->options->timed_backend);
+    json_int(&j, "threads", b->measured.workers);
     json_int(&j, "runs", b->measured.runs);
     json_int(&j, "warmup", s->options->warmup.value);
     json_real(&j, "open_seconds", b->open_seconds);

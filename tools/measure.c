@@ -2,7 +2,7 @@
 #include "measure.h"
 
 #include "backend.h"
-#include "graph_run.h"
+#include "crew.h"
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -53,6 +53,7 @@ double measured_processor(const Measurement *m, int kernel) {
 typedef struct Runner {
     const Model *model;
     void *arena;
+    OwnCrew crew;
     const void **inputs;
     void **outputs;
     RunError error;
@@ -63,25 +64,29 @@ static void runner_new(Session *s, const Model *m, const Tensor *const *inputs, 
     *to = (Runner){.model = m};
     to->inputs = NEW_ARRAY(a, const void *, m->n_inputs + 1);
     to->outputs = NEW_ARRAY(a, void *, m->n_outputs + 1);
-    to->arena = arena_alloc(a, m->arena_bytes > 4096 ? m->arena_bytes : 4096); /* arenas align such to 64 */
+    size_t bytes = sonoc_arena_bytes(m);
+    to->arena = arena_alloc(a, bytes > 4096 ? bytes : 4096); /* arenas align such to 64 */
+    crew_begin(&to->crew, m->threads > 1 ? m->threads : 1);
     for (int i = 0; i < m->n_inputs; i++) to->inputs[i] = inputs[i]->data;
     for (int i = 0; i < m->n_outputs; i++) to->outputs[i] = arena_alloc(a, m->outputs[i].bytes);
 }
 
-static bool run_once(Runner *r, const KernelHook *hook) {
+static bool run_once(Runner *r, const Crew *crew, const KernelHook *hook) {
     const Model *m = r->model;
-    return m->backend->run(m->opened, r->arena, r->inputs, r->outputs, hook, &r->error);
+    return m->backend->run(m->opened, r->arena, crew, r->inputs, r->outputs, hook, &r->error);
 }
 
-/* Writes moments down as kernels begin. */
+/* Writes moments down as kernels begin, and what each worker does of their loops. */
 typedef struct Watch {
-    const Measurement *to;
+    Measurement *to;
     Moment *next, *end;
+    const Crew *inner;
+    int run, kernel;             /* at the moment; workers read them while a loop is shared */
 } Watch;
 
 static void note_moment(void *context, int kernel) {
     Watch *w = context;
-    (void)kernel;
+    w->kernel = kernel;
     if (w->next == w->end) return;
     if (w->to->counters.n) counters_read(&w->to->counters, w->next->counts);
     w->next->processor = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
@@ -89,13 +94,52 @@ static void note_moment(void *context, int kernel) {
     w->next++;
 }
 
+/* A loop that is shared, with somebody who looks at the clock. */
+typedef struct WatchedLoop {
+    Watch *watch;
+    LoopPart *part;
+    void *captured;
+} WatchedLoop;
+
+static void run_watched_part(void *captured, int64_t begin, int64_t end, int worker) {
+    const WatchedLoop *loop = captured;
+    const Watch *w = loop->watch;
+    WorkerParts *parts = &w->to->parts[worker];
+    double start = seconds_now();
+    loop->part(loop->captured, begin, end, worker);
+    if (parts->n < parts->room) parts->at[parts->n++] = (Part){start, seconds_now(), w->run, w->kernel};
+}
+
+static void run_watched_loop(void *context, LoopPart *part, void *captured, int64_t count) {
+    Watch *w = context;
+    WatchedLoop loop = {w, part, captured};
+    w->inner->run(w->inner->context, run_watched_part, &loop, count);
+}
+
+enum { PARTS_A_KERNEL = 4 };
+
+static void watch_begin(Watch *w, Runner *r, const Program *p, Measurement *to) {
+    Arena *a = p->unit->arena;
+    size_t n = ((size_t)p->kernels.n + 1) * (size_t)to->runs;
+    to->workers = r->crew.crew.workers;
+    to->moments = NEW_ARRAY(a, Moment, n);
+    to->parts = NEW_ARRAY(a, WorkerParts, to->workers);
+    for (int i = 0; i < to->workers; i++) {
+        to->parts[i].room = n * PARTS_A_KERNEL;
+        to->parts[i].at = NEW_ARRAY(a, Part, to->parts[i].room);
+    }
+    *w = (Watch){.to = to, .next = to->moments, .end = to->moments + n, .inner = &r->crew.crew};
+}
+
 static bool watch_runs(Runner *r, const Program *p, Measurement *to) {
-    size_t a_run = (size_t)p->kernels.n + 1;
-    to->moments = NEW_ARRAY(p->unit->arena, Moment, a_run * (size_t)to->runs);
-    Watch watch = {.to = to, .next = to->moments, .end = to->moments + a_run * (size_t)to->runs};
+    Watch watch;
+    watch_begin(&watch, r, p, to);
     KernelHook hook = {note_moment, &watch};
-    for (int i = 0; i < to->runs; i++)
-        if (!run_once(r, &hook)) return false;
+    Crew crew = {to->workers, run_watched_loop, &watch};
+    for (int i = 0; i < to->runs; i++) {
+        watch.run = i;
+        if (!run_once(r, &crew, &hook)) return false;
+    }
     if (watch.next == watch.end) to->n_kernels = p->kernels.n;
     return true;
 }
@@ -103,7 +147,7 @@ static bool watch_runs(Runner *r, const Program *p, Measurement *to) {
 static bool time_runs(Runner *r, Measurement *to) {
     for (int i = 0; i < to->runs; i++) {
         double begin = seconds_now(), spent = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
-        if (!run_once(r, NULL)) return false;
+        if (!run_once(r, &r->crew.crew, NULL)) return false;
         to->seconds[i] = seconds_now() - begin;
         spent = clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - spent;
         if (!i || spent < to->processor_seconds) to->processor_seconds = spent;
@@ -115,7 +159,7 @@ static bool time_runs(Runner *r, Measurement *to) {
 static bool warm_up(Runner *r, int warmups, Measurement *to) {
     double begin = seconds_now();
     for (int i = 0; i < warmups; i++) {
-        if (!run_once(r, NULL)) return false;
+        if (!run_once(r, &r->crew.crew, NULL)) return false;
         if (!i) to->first_seconds = seconds_now() - begin;
     }
     return true;
@@ -128,55 +172,7 @@ bool measure(Session *s, const Model *m, const Tensor *const *inputs, int warmup
     if (count) counters_open(&to->counters);
     runner_new(s, m, inputs, &runner);
     bool ok = warm_up(&runner, warmups, to) && time_runs(&runner, to) && watch_runs(&runner, m->program, to);
+    crew_end(&runner.crew);
     counters_close(&to->counters);
     return ok || diag(&s->unit, NO_PLACE, D_RUN_FAILED, runner.error.message);
-}
-
-/* Two kernels: sums of products in as many chains as hide their latency, and a sum over more memory than caches hold.
- * Every number is a function of the lanes, so that vectors are as wide as the target's. */
-enum { CHAINS = 10, STEPS = 1 << 20, WIDE = 64 << 20, ROOF_RUNS = 7 };
-
-static const char *roof_text(Arena *a, const Target *t) {
-    int l = t->lanes;
-    const char *sum = t->fma ? "fma= x[l], x[%d + l]" : "+= x[l]*x[%d + l]";
-    Text text = {.arena = a};
-    text_add(&text, "program roof target \"%s\" arena 0\n", t->name);
-    text_add(&text, "buffer x : f32[%d] input\nbuffer y : f32[%d] output\n", WIDE / 4, CHAINS * l);
-    text_add(&text, "input x : f32[%d] in x\noutput y : f32[%d] in y\n", WIDE / 4, CHAINS * l);
-    text_add(&text, "kernel products \"\" macs %lld bytes 0 {\n", (long long)CHAINS * STEPS * l);
-    text_add(&text, "local s : f32[%d] lanes %d\n", CHAINS * l, l);
-    text_add(&text, "for unroll c in %d { for lanes l in %d { s[c*%d + l] = 0.0 } }\n", CHAINS, l, l);
-    text_add(&text, "for k in %d { for unroll c in %d { for lanes l in %d { s[c*%d + l] ", STEPS, CHAINS, l, l);
-    text_add(&text, sum, l);
-    text_add(&text, " } } }\nfor unroll c in %d { for lanes l in %d { y[c*%d + l] = s[c*%d + l] } }\n}\n", CHAINS, l, l, l);
-    text_add(&text, "kernel reads \"\" macs 0 bytes %d {\n", WIDE);
-    text_add(&text, "local s : f32[%d] lanes %d\n", 8 * l, l);
-    text_add(&text, "for unroll c in 8 { for lanes l in %d { s[c*%d + l] = 0.0 } }\n", l, l);
-    text_add(&text, "for k in %d { for unroll c in 8 { for lanes l in %d { s[c*%d + l] += x[k*%d + c*%d + l] } } }\n",
-             WIDE / 4 / 8 / l, l, l, 8 * l, l);
-    text_add(&text, "for unroll c in 8 { for lanes l in %d { y[c*%d + l] = s[c*%d + l] } }\n}\n", l, l, l);
-    return text.at;
-}
-
-bool measure_roof(Session *s, const Target *target, Roof *to) {
-    Program *p = program_parse(&s->unit, roof_text(s->unit.arena, target));
-    if (!p) BUG(&s->unit, "the program that measures the machine: %s", diag_first(&s->unit));
-    uint64_t state = 1;
-    const Tensor *x = tensor_random(s->unit.arena, DT_F32, 1, p->inputs.at[0].dims, &state);
-    Measurement m;
-    Model *model = pipeline_model(s, p, s->options->timed_backend);
-    bool ok = model && measure(s, model, &x, 1, ROOF_RUNS, false, &m);
-    sonoc_close(model);
-    if (!ok) return false;
-    *to = (Roof){0};
-    if (!m.n_kernels) return true;
-    to->gflops = 2e-9 * (double)p->kernels.at[0]->macs / measured_kernel(&m, 0);
-    to->gbytes = 1e-9 * (double)p->kernels.at[1]->bytes / measured_kernel(&m, 1);
-    return true;
-}
-
-double roof_of(const Roof *roof, const Kernel *k) {
-    if (!k->bytes) return roof->gflops;
-    double by_memory = 2.0 * (double)k->macs / (double)k->bytes * roof->gbytes;
-    return by_memory < roof->gflops ? by_memory : roof->gflops;
 }

@@ -11,6 +11,10 @@ typedef struct Moment {
     uint64_t counts[COUNTER_COUNT];
 } Moment;
 
+/* What a worker did of a loop that threads share. */
+typedef struct Part { double begin, end; int run, kernel; } Part;
+typedef struct WorkerParts { Part *at; size_t n, room; } WorkerParts;
+
 typedef struct Measurement {
     int runs;
     double first_seconds;        /* the first run */
@@ -19,6 +23,8 @@ typedef struct Measurement {
     Counters counters;           /* which counts there are */
     int n_kernels;               /* 0: the backend does not tell kernels apart */
     Moment *moments;             /* [run][kernel], n_kernels + 1 a run; of as many runs more */
+    int workers;
+    WorkerParts *parts;          /* by worker, of those runs; the first is the caller */
 } Measurement;
 
 /* Runs m on the inputs: `warmups` times, then `runs` times, then `runs` times with an eye on the kernels.  With
@@ -34,15 +40,5 @@ double seconds_now(void);
 /* Sorts seconds, and finds the value below which a share of them lies. */
 void sort_seconds(double *seconds, int n);
 double percentile(const double *sorted, int n, double share);
-
-/* What the machine can do, measured by a program of loops with the same backend and compiler. */
-typedef struct Roof {
-    double gflops;               /* multiply-adds on registers alone, each as two operations */
-    double gbytes;               /* reads of memory */
-} Roof;
-/* false: reported. */
-bool measure_roof(Session *s, const Target *target, Roof *to);
-/* The most that a kernel could reach, in 10^9 operations a second, by its multiply-adds and bytes. */
-double roof_of(const Roof *roof, const Kernel *k);
 
 #endif

@@ -1,6 +1,7 @@
 /* pipeline.c - the driver, as the options say. */
 #include "pipeline.h"
 
+#include "crew.h"
 #include "kept.h"
 #include "trial.h"
 #include <string.h>
@@ -40,6 +41,7 @@ struct sonoc_model *pipeline_model(Session *s, const Program *p, const char *bac
     struct sonoc_model *m = model_in(&s->unit);
     session_stage(s, "making code");
     m->program = p;
+    m->threads = crew_workers(s->options->threads.value);
     return model_open_program(m, backend, s->options->cc) ? m : NULL;
 }
 
@@ -67,5 +69,6 @@ struct sonoc_model *pipeline_kept_model(Session *s) {
         .plugins = o->plugin.at, .n_plugins = o->plugin.n, .cache = kept ? folder : NULL,
         .cache_bytes = o->cache_bytes.value, .compile = compile, .context = s,
     };
+    m->threads = crew_workers(o->threads.value);
     return model_make(m, &recipe) ? m : NULL;
 }

@@ -42,20 +42,38 @@ static void trace_kernel(Json *j, const Program *p, const Measurement *m, int ru
     json_end(j, '}');
 }
 
+/* What other workers did; the caller's time is that of the kernels. */
+static void trace_part(Json *j, const Program *p, const Measurement *m, const Part *part, int worker) {
+    json_begin(j, NULL, '{');
+    json_text(j, "name", p->kernels.at[part->kernel]->name);
+    json_text(j, "cat", kind_of(p, part->kernel));
+    json_text(j, "ph", "X");
+    json_real(j, "ts", 1e6 * (part->begin - measured_moment(m, 0, 0)->time));
+    json_real(j, "dur", 1e6 * (part->end - part->begin));
+    json_int(j, "pid", 1);
+    json_int(j, "tid", worker + 1);
+    json_begin(j, "args", '{');
+    json_int(j, "run", part->run);
+    json_end(j, '}');
+    json_end(j, '}');
+}
+
 static void print_trace(FILE *out, const Program *p, const Measurement *m) {
     Json j = {.out = out};
     json_begin(&j, NULL, '{');
     json_begin(&j, "traceEvents", '[');
     for (int r = 0; r < m->runs; r++)
         for (int k = 0; k < m->n_kernels; k++) trace_kernel(&j, p, m, r, k);
+    for (int w = 1; w < m->workers; w++)
+        for (size_t i = 0; i < m->parts[w].n; i++) trace_part(&j, p, m, &m->parts[w].at[i], w);
     json_end(&j, ']');
     json_text(&j, "displayTimeUnit", "ms");
     json_end(&j, '}');
 }
 
-/* The picture: the shortest run from left to right, and how much each kind of operator takes. */
+/* The picture: the shortest run from left to right, a bar for each thread, and how much each kind of operator takes. */
 
-enum { WIDTH = 1400, LEFT = 10, BAR_TOP = 44, BAR = 60, ROW = 20, LABEL_WIDTH = 7 };
+enum { WIDTH = 1400, LEFT = 10, BAR_TOP = 44, BAR = 60, THREAD = 30, ROW = 20, LABEL_WIDTH = 7 };
 
 static const char *const colours[] = {"#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb",
                                       "#994f00", "#006cd1", "#e1be6a", "#40b0a6", "#5d3a9b"};
@@ -120,10 +138,20 @@ static void draw_kernel(Picture *v, int k, double scale) {
     text_add(&v->out, "</g>\n");
 }
 
+static void draw_part(Picture *v, const Part *part, int worker, double scale) {
+    if (part->run != v->run) return;
+    double begin = part->begin - measured_moment(v->measured, v->run, 0)->time;
+    text_add(&v->out, "<rect x=\"%.2f\" y=\"%d\" width=\"%.2f\" height=\"%d\" fill=\"%s\"/>\n", LEFT + begin * scale,
+             BAR_TOP + BAR + 2 + (worker - 1) * THREAD, (part->end - part->begin) * scale, THREAD - 2,
+             colour_of(kind_number(v, part->kernel)));
+}
+
+static int bars_end(const Measurement *m) { return BAR_TOP + BAR + (m->workers - 1) * THREAD; }
+
 static void draw_legend(Picture *v, double total) {
     for (int i = 0; i < v->kinds.n; i++) {
         const Kind *kind = &v->kinds.at[i];
-        int y = BAR_TOP + BAR + 20 + ROW * i;
+        int y = bars_end(v->measured) + 20 + ROW * i;
         text_add(&v->out, "<rect x=\"%d\" y=\"%d\" width=\"12\" height=\"12\" fill=\"%s\"/>", LEFT, y, colour_of(i));
         text_add(&v->out, "<text x=\"%d\" y=\"%d\">", LEFT + 18, y + 10);
         add_escaped(&v->out, kind->name);
@@ -137,13 +165,17 @@ static void draw_all(Picture *v) {
         if (run_seconds(m, r) < run_seconds(m, v->run)) v->run = r;
     double total = run_seconds(m, v->run);
     for (int k = 0; k < m->n_kernels; k++) kind_number(v, k);
-    int height = BAR_TOP + BAR + 30 + ROW * v->kinds.n;
+    int height = bars_end(m) + 30 + ROW * v->kinds.n;
     text_add(&v->out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" font-size=\"11\">\n",
              WIDTH + 2 * LEFT, height);
     text_add(&v->out, "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n<text x=\"%d\" y=\"24\" font-size=\"15\">", LEFT);
     add_escaped(&v->out, v->program->name);
-    text_add(&v->out, ": %d kernels, %.3f ms</text>\n", m->n_kernels, 1e3 * total);
-    for (int k = 0; k < m->n_kernels; k++) draw_kernel(v, k, total > 0 ? WIDTH / total : 0);
+    text_add(&v->out, ": %d kernels, %d thread%s, %.3f ms</text>\n", m->n_kernels, m->workers, m->workers == 1 ? "" : "s",
+             1e3 * total);
+    double scale = total > 0 ? WIDTH / total : 0;
+    for (int k = 0; k < m->n_kernels; k++) draw_kernel(v, k, scale);
+    for (int w = 1; w < m->workers; w++)
+        for (size_t i = 0; i < m->parts[w].n; i++) draw_part(v, &m->parts[w].at[i], w, scale);
     draw_legend(v, total);
     text_add(&v->out, "</svg>\n");
 }

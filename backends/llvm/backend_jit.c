@@ -11,20 +11,15 @@ typedef struct Opened {
     const void *weights;
 } Opened;
 
-static bool options_given(JitOptions *jit, RunError *error) {
-    if (jit_options_from(getenv("SONOC_JIT"), jit)) return true;
-    snprintf(error->message, sizeof error->message, "SONOC_JIT is none of perf, gdb, threads=N, with commas");
-    return false;
-}
-
 void *backend_jit_open(const Program *p, const char *options, RunError *error) {
     Text code = {.arena = p->unit->arena};
     return backend_jit_compile(p, options, &code, error) ? backend_jit_bind(p, code.at, code.n, error) : NULL;
 }
 
-bool backend_jit_run(const void *opened, void *arena, const void *const *inputs, void *const *outputs,
-                     const KernelHook *hook, RunError *error) {
+bool backend_jit_run(const void *opened, void *arena, const Crew *crew, const void *const *inputs,
+                     void *const *outputs, const KernelHook *hook, RunError *error) {
     const Opened *o = opened;
+    (void)crew;
     (void)error;
     if (o->constants)
         jit_run_scattered(o->module, o->constants, arena, inputs, outputs, hook);
@@ -41,15 +36,21 @@ const char *backend_jit_machine(Arena *a, const char *options, RunError *error) 
     return jit_machine(a);
 }
 
+static bool read_options(JitOptions *to, RunError *error) {
+    if (jit_options_from(getenv("SONOC_JIT"), to)) return true;
+    snprintf(error->message, sizeof error->message, "SONOC_JIT is none of perf, gdb, threads=N, with commas");
+    return false;
+}
+
 bool backend_jit_compile(const Program *p, const char *options, Text *code, RunError *error) {
     JitOptions jit;
     (void)options;
-    return options_given(&jit, error) && jit_compile(p, &jit, code, error);
+    return read_options(&jit, error) && jit_compile(p, &jit, code, error);
 }
 
 static void *open_code(Opened *o, const void *code, size_t bytes, RunError *error) {
     JitOptions jit;
-    if (!options_given(&jit, error)) return NULL;
+    if (!read_options(&jit, error)) return NULL;
     o->module = jit_load(code, bytes, &jit, error);
     return o->module ? o : NULL;
 }

@@ -54,7 +54,7 @@ def make_tensors():
     taps, rows, columns = OFFSET_GROUP * 6, 5, 6
     tensors = {"x": rng.normal(size=(2, 4, 7, 8)), "w": rng.normal(size=(6, 2, 3, 2)),
                "o": rng.uniform(-3, 3, size=(2, 2 * taps, rows, columns)),
-               "m": rng.uniform(size=(2, taps, rows, columns)), "b": rng.normal(size=6)}
+               "m": rng.uniform(size=(2, taps, rows, columns)), "b": rng.normal(size=6), "e": np.zeros((2, 0))}
     return {name: value.astype(np.float32) for name, value in tensors.items()}
 
 
@@ -62,7 +62,10 @@ MMCV = {"stride": STRIDE, "padding": PAD, "dilation": DILATION, "groups": GROUP,
 OPENVINO = {"strides": STRIDE, "pads": PAD + PAD, "dilations": DILATION, "group": GROUP, "deformable_group": OFFSET_GROUP}
 OURS = {"strides": STRIDE, "pads": PAD + PAD, "dilations": DILATION, "group": GROUP, "offset_group": OFFSET_GROUP}
 NUMBERS = STRIDE + PAD + DILATION + [GROUP, OFFSET_GROUP, True]
-CASES = [  # domain, operator, inputs, attributes, constants behind the inputs, is the border clamped?
+CASES = [  # domain (ONNX's: its version), operator, inputs (_: none), attributes, constants behind them, is the border clamped?
+    (19, "DeformConv", "xwo", OURS | {"kernel_shape": [3, 2]}, [], False),
+    (19, "DeformConv", "xwo_m", OURS, [], False),
+    (22, "DeformConv", "xwobm", OURS, [], False),
     ("mmcv", "MMCVDeformConv2d", "xow", MMCV, [], False),
     ("mmdeploy", "MMCVDeformConv2d", "xow", MMCV | {"im2col_step": 32}, [], False),
     ("mmcv", "MMCVModulatedDeformConv2d", "xomw", MMCV, [], False),
@@ -70,6 +73,7 @@ CASES = [  # domain, operator, inputs, attributes, constants behind the inputs, 
     ("org.openvinotoolkit", "DeformableConv2D", "xowm", OPENVINO | {"bilinear_interpolation_pad": 1}, [], False),
     ("org.openvinotoolkit", "DeformableConv2D", "xow", OPENVINO, [], True),
     ("torchvision", "deform_conv2d", "xwomb", {}, NUMBERS, False),
+    ("torchvision", "deform_conv2d", "xwoeb", {}, NUMBERS[:-1] + [False], False),
     ("sonoc", "DeformConv", "xwobm", OURS, [], False),
     ("sonoc", "DeformConv", "xwobm", OURS | {"border": "clamp"}, [], True),
 ]
@@ -77,18 +81,21 @@ CASES = [  # domain, operator, inputs, attributes, constants behind the inputs, 
 
 def make_model(domain, operator, inputs, attributes, constants, tensors):
     """A model of one node."""
+    version, domain = (domain, "") if isinstance(domain, int) else (19, domain)
     numbers = [numpy_helper.from_array(np.array(value), f"number{i}") for i, value in enumerate(constants)]
-    node = helper.make_node(operator, list(inputs) + [t.name for t in numbers], ["y"], domain=domain, **attributes)
-    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, tensors[name].shape) for name in inputs]
+    names = ["" if name == "_" else name for name in inputs] + [t.name for t in numbers]
+    node = helper.make_node(operator, names, ["y"], domain=domain, **attributes)
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, tensors[name].shape) for name in inputs if name != "_"]
     graph = helper.make_graph([node], "g", ports, [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)], numbers)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19), helper.make_opsetid(domain, 1)], ir_version=9)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", version)] + [helper.make_opsetid(domain, 1)] * bool(domain),
+                             ir_version=9)
 
 
 def run_case(sonoc, case, folder):
     """The largest errors of C and of ONNX Runtime."""
     domain, operator, inputs, attributes, constants, clamp = case
     tensors = make_tensors()
-    given = {name: tensors[name] for name in inputs}
+    given = {name: tensors[name] for name in inputs if name != "_"}
     model, out = folder / "model.onnx", folder / "out.onnx"
     onnx.save(make_model(domain, operator, inputs, attributes, constants, tensors), model)
     want = deform_conv(given["x"], given["w"], given["o"], given.get("m"), given.get("b"), clamp)

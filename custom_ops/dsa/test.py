@@ -23,7 +23,7 @@ SPEC = importlib.util.spec_from_file_location("deform", Path(__file__).parent.pa
 deform = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(deform)
 
-CHANNELS, SIZE, EPSILON, NEAR = 8, 6, 1e-5, 2e-5
+CHANNELS, SIZE, EPSILON, NEAR = 8, 4, 1e-5, 2e-5
 
 
 def sigmoid(x):

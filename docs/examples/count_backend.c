@@ -57,9 +57,9 @@ void *backend_count_open(const Program *p, const char *options, RunError *error)
     return backend_interp_open(p, options, error);
 }
 
-bool backend_count_run(const void *opened, void *arena, const void *const *inputs, void *const *outputs,
-                       const KernelHook *hook, RunError *error) {
-    return backend_interp_run(opened, arena, inputs, outputs, hook, error);
+bool backend_count_run(const void *opened, void *arena, const Crew *crew, const void *const *inputs,
+                       void *const *outputs, const KernelHook *hook, RunError *error) {
+    return backend_interp_run(opened, arena, crew, inputs, outputs, hook, error);
 }
 
 void backend_count_close(void *opened) { backend_interp_close(opened); }

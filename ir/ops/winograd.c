@@ -295,7 +295,6 @@ static const Expr *transformed_weight(Lower *l, const Gemm *g, const Buffer *sou
     return sum;
 }
 
-/* All blocks are of one size, but for the last: threads share them. */
 /* Tiles of a block: of the numbers that fit the one that wastes the fewest rows of products, where
  * rows come in register tiles and two threads share the blocks. */
 static int64_t block_tiles(const Winograd *w, int rows) {

@@ -113,6 +113,10 @@ static const Case cases[] = {
      {0},
      "shift by 35 of 32"},
     {"too large for i32", "for i in 8 { y[i] = f64(i32(f[6])) }", {0}, "3e+09 converted to i32"},
+    {"a parallel loop runs backwards",
+     "for parallel i in 4 { y[0] = y[0]*f64(10) + f64(i)\ny[1] = f64(i) }",
+     {NAN, 0, NAN, NAN, NAN, NAN, NAN, NAN},
+     NULL},
     {"NaN to integer", "for i in 8 { y[i] = f64(i32(sqrt(f[i]))) }", {0}, "nan converted to i32"},
 };
 

@@ -1,4 +1,5 @@
 /* context.c - a thread's working memory, and running a model in it. */
+#include "crew.h"
 #include "model.h"
 
 #include <string.h>
@@ -7,7 +8,8 @@ struct sonoc_context {
     struct sonoc_model *model;
     Escape escape;           /* of the arena, for the call that runs at the moment */
     Arena *arena;            /* all but this struct */
-    void *memory;            /* model->arena_bytes */
+    void *memory;            /* sonoc_arena_bytes of the model */
+    OwnCrew crew;
     void **inputs, **outputs;          /* own buffers; NULL: not asked for */
     const void **inputs_now;           /* of a run */
     void **outputs_now;
@@ -18,7 +20,7 @@ static void *aligned_memory(Arena *a, size_t bytes) { return arena_alloc(a, byte
 
 static void context_fill(struct sonoc_context *c) {
     const struct sonoc_model *m = c->model;
-    c->memory = aligned_memory(c->arena, m->arena_bytes);
+    c->memory = aligned_memory(c->arena, sonoc_arena_bytes(m));
     c->inputs = NEW_ARRAY(c->arena, void *, m->n_inputs + 1);
     c->outputs = NEW_ARRAY(c->arena, void *, m->n_outputs + 1);
     c->inputs_now = NEW_ARRAY(c->arena, const void *, m->n_inputs + 1);
@@ -32,10 +34,11 @@ struct sonoc_context *sonoc_context_open(struct sonoc_model *m, struct sonoc_err
     if (c && c->arena && !setjmp(c->escape.jump)) {
         c->model = m;
         context_fill(c);
+        crew_begin(&c->crew, m->threads > 1 ? m->threads : 1);
         atomic_fetch_add(&m->users, 1);
         return c;
     }
-    error_set(error, SONOC_LIMIT, "out of memory: a context of %zu bytes is wanted", m->arena_bytes);
+    error_set(error, SONOC_LIMIT, "out of memory: a context of %zu bytes is wanted", sonoc_arena_bytes(m));
     if (c) arena_free(c->arena);
     if (c) memory_free(m->memory, c, sizeof *c);
     return NULL;
@@ -44,6 +47,7 @@ struct sonoc_context *sonoc_context_open(struct sonoc_model *m, struct sonoc_err
 void sonoc_context_close(struct sonoc_context *c) {
     if (!c) return;
     struct sonoc_model *m = c->model;
+    crew_end(&c->crew);
     arena_free(c->arena);
     memory_free(m->memory, c, sizeof *c);
     sonoc_close(m);
@@ -87,6 +91,7 @@ enum sonoc_status sonoc_run(struct sonoc_context *c, const void *const *inputs, 
     error_clear(error);
     if (!choose_buffers(c, inputs, outputs))
         return error_set(error, SONOC_LIMIT, "out of memory for inputs and outputs");
-    if (m->backend->run(m->opened, c->memory, c->inputs_now, c->outputs_now, NULL, &why)) return SONOC_OK;
+    if (m->backend->run(m->opened, c->memory, &c->crew.crew, c->inputs_now, c->outputs_now, NULL, &why))
+        return SONOC_OK;
     return error_set(error, SONOC_REFUSED, "backend %s: %s", m->backend->name, why.message);
 }

@@ -43,7 +43,7 @@ static void add_text(Arena *a, Spans *spans, const char *text) {
 
 static bool add_file(Unit *u, Spans *spans, const char *path) {
     Span bytes;
-    if (!file_map(u, path, &bytes)) return false;
+    if (file_try_map(u, path, &bytes)) return false;
     vec_push(u->arena, spans, ((CacheSpan){bytes.at, bytes.n}));
     return true;
 }
@@ -52,12 +52,13 @@ static bool add_file(Unit *u, Spans *spans, const char *path) {
 static bool map_model(Driver *d, Span *bytes) {
     *bytes = (Span){0};
     if (d->bytes) return true;
-    if (!file_map(d->unit, d->path, bytes)) return false;
+    if (file_try_map(d->unit, d->path, bytes)) return false;
     d->bytes = bytes->at;
     d->n_bytes = bytes->n;
     return true;
 }
 
+/* false: a file cannot be read, and whoever needs it will say so. */
 static bool find_key(const Recipe *r, const char *machine, CacheKey *key) {
     Driver *d = r->driver;
     Arena *a = d->unit->arena;
@@ -192,8 +193,7 @@ bool model_make(struct sonoc_model *m, Recipe *r) {
         const char *machine = b->machine(m->unit->arena, r->compiler, &error);
         m->backend = backend_find(r->backend);
         if (!machine) return model_failed(m, &error);
-        if (!find_key(r, machine, &key)) return false;
-        return find_entry(m, r, key) || compile_and_keep(m, r, key);
+        if (find_key(r, machine, &key)) return find_entry(m, r, key) || compile_and_keep(m, r, key);
     }
     m->program = r->compile(r->context);
     if (!m->program) return false;

@@ -1,6 +1,8 @@
 /* meta.c - ports, arena and files of a model as bytes: numbers of 8 bytes, texts with their length and a final 0. */
 #include "meta.h"
 
+#include "crew.h"
+
 #include <string.h>
 
 static void put_number(Text *to, uint64_t n) { text_add_bytes(to, &n, sizeof n); }
@@ -22,6 +24,7 @@ static void put_ports(Text *to, const struct sonoc_port *ports, int n) {
 
 void meta_write(const struct sonoc_model *m, const MetaFiles *files, Text *to) {
     put_number(to, m->arena_bytes);
+    put_number(to, m->scratch_bytes);
     put_ports(to, m->inputs, m->n_inputs);
     put_ports(to, m->outputs, m->n_outputs);
     put_number(to, (uint64_t)files->n);
@@ -91,6 +94,8 @@ static struct sonoc_port *get_ports(Reader *r, int *n) {
 bool meta_read(const void *bytes, size_t n, struct sonoc_model *m, MetaFiles *files) {
     Reader r = {.arena = m->unit->arena, .at = bytes, .left = n};
     m->arena_bytes = get_number(&r);
+    m->scratch_bytes = get_number(&r);
+    r.failed |= m->arena_bytes > SIZE_MAX / 2 || m->scratch_bytes > SIZE_MAX / 2 / MOST_WORKERS;
     m->inputs = get_ports(&r, &m->n_inputs);
     m->outputs = get_ports(&r, &m->n_outputs);
     int n_files = get_small(&r, 1 << 20);

@@ -33,6 +33,7 @@ void model_fill(struct sonoc_model *m, const char *backend) {
     const Program *p = m->program;
     m->backend = backend_find(backend);
     m->arena_bytes = (size_t)p->arena_bytes;
+    m->scratch_bytes = (size_t)p->scratch_bytes;
     m->n_inputs = p->inputs.n;
     m->n_outputs = p->outputs.n;
     m->inputs = ports_of(m->unit->arena, p->inputs.at, p->inputs.n);
@@ -100,4 +101,7 @@ int sonoc_find_output(const struct sonoc_model *m, const char *name) {
     return find_port(m->outputs, m->n_outputs, name);
 }
 
-size_t sonoc_arena_bytes(const struct sonoc_model *m) { return m->arena_bytes; }
+size_t sonoc_arena_bytes(const struct sonoc_model *m) {
+    size_t more = m->threads > 1 ? (size_t)m->threads - 1 : 0;
+    return m->arena_bytes + more * m->scratch_bytes;
+}

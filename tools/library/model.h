@@ -16,7 +16,8 @@ struct sonoc_model {
     void *opened;
     struct sonoc_port *inputs, *outputs;
     int n_inputs, n_outputs;
-    size_t arena_bytes;
+    size_t arena_bytes, scratch_bytes; /* scratch_bytes: of each thread of a run but the first */
+    int threads;             /* of a run */
     atomic_int users;        /* whoever opened it, and its contexts */
 };
 

@@ -1,4 +1,5 @@
 /* open.c - from a model file to a model that can be run: the driver, as struct sonoc_options says. */
+#include "crew.h"
 #include "kept.h"
 
 #include "custom.h"
@@ -84,6 +85,7 @@ static bool open_in_unit(Opening *opening) {
         .plugins = o->plugins, .n_plugins = list_length(o->plugins), .cache = cache_of(opening),
         .cache_bytes = o->cache_bytes ? o->cache_bytes : CACHE_BYTES, .compile = compile, .context = opening,
     };
+    opening->model->threads = crew_workers(o->threads);
     return model_make(opening->model, &recipe);
 }
 

@@ -21,6 +21,63 @@ graph a_match(%x: f32[1,2,2,3], %p: f32[1,1,2,3], %q: f32[1,1,2,3], %o: f32[1,2,
 }
 ===
 pass infer,tidy,fuse_branches,dead
+graph gates(%x: f32[1,2,2,3], %p: f32[1,1,2,3], %q: f32[1,1,2,3], %o: f32[1,2,2,3]) -> (%y) {
+    %w = constant f32[1,4,1,1] {1.0, 2.0, 3.0, 4.0}
+    %u = constant f32[1,1,1,3] {1.0, 2.0, 3.0}
+    %v = constant f32[1,1,1,3] {4.0, 5.0, 6.0}
+    %b = constant f32[1] {7.0}
+    %c = constant f32[1] {8.0}
+    %i = Conv(%p, %u, %b) {pads = [0, 1, 0, 1]}
+    %j = Conv(%q, %v, %c) {pads = [0, 1, 0, 1]}
+    %s = Sigmoid(%i)
+    %t = Sigmoid(%j)
+    %xs = Mul(%x, %s)
+    %xt = Mul(%x, %t)
+    %both = Concat(%xs, %xt) {axis = 1}
+    %y = DeformConv(%both, %w, %o)
+}
+---
+graph gates(%x: f32[1,2,2,3], %p: f32[1,1,2,3], %q: f32[1,1,2,3], %o: f32[1,2,2,3]) -> (%y) {
+    %w = constant f32[1,4,1,1] {1.0, 2.0, 3.0, 4.0}
+    %u_18 = constant f32[2,1,1,3] {1.0, 2.0, 3.0, 4.0, 5.0, 6.0}
+    %b_19 = constant f32[2] {7.0, 8.0}
+    %both_17 = Concat(%p, %q) {axis = 1} : f32[1,2,2,3]
+    %i_20 = Conv(%both_17, %u_18, %b_19) {pads = [0, 1, 0, 1], group = 2} : f32[1,2,2,3]
+    %s_21 = Sigmoid(%i_20) : f32[1,2,2,3]
+    %y = sonoc::BranchDeformConv(%x, %w, %o, _, _, %s_21) : f32[1,1,2,3]
+}
+===
+pass infer,tidy,fuse_branches,dead
+# The gates have different paddings: each stays.
+graph other_gates(%x: f32[1,2,1,3], %p: f32[1,1,1,3], %q: f32[1,1,1,3], %o: f32[1,2,1,3]) -> (%y) {
+    %w = constant f32[1,4,1,1] {1.0, 2.0, 3.0, 4.0}
+    %u = constant f32[1,1,1,3] {1.0, 2.0, 3.0}
+    %v = constant f32[1,1,1,3] {4.0, 5.0, 6.0}
+    %b = constant f32[1] {7.0}
+    %i = Conv(%p, %u, %b) {pads = [0, 1, 0, 1]}
+    %j = Conv(%q, %v, %b) {pads = [0, 2, 0, 0]}
+    %s = Sigmoid(%i)
+    %t = Sigmoid(%j)
+    %xs = Mul(%x, %s)
+    %xt = Mul(%x, %t)
+    %both = Concat(%xs, %xt) {axis = 1}
+    %y = DeformConv(%both, %w, %o)
+}
+---
+graph other_gates(%x: f32[1,2,1,3], %p: f32[1,1,1,3], %q: f32[1,1,1,3], %o: f32[1,2,1,3]) -> (%y) {
+    %w = constant f32[1,4,1,1] {1.0, 2.0, 3.0, 4.0}
+    %u = constant f32[1,1,1,3] {1.0, 2.0, 3.0}
+    %v = constant f32[1,1,1,3] {4.0, 5.0, 6.0}
+    %b = constant f32[1] {7.0}
+    %i = Conv(%p, %u, %b) {pads = [0, 1, 0, 1]} : f32[1,1,1,3]
+    %j = Conv(%q, %v, %b) {pads = [0, 2, 0, 0]} : f32[1,1,1,3]
+    %s = Sigmoid(%i) : f32[1,1,1,3]
+    %t = Sigmoid(%j) : f32[1,1,1,3]
+    %both_16 = Concat(%s, %t) {axis = 1} : f32[1,2,1,3]
+    %y = sonoc::BranchDeformConv(%x, %w, %o, _, _, %both_16) : f32[1,1,1,3]
+}
+===
+pass infer,tidy,fuse_branches,dead
 # missed: its branches stay apart: it is read by what is neither a deformable nor a narrow convolution
 graph another_reader(%x: f32[1,2,2,3], %p: f32[1,1,2,3], %q: f32[1,1,2,3], %o: f32[1,2,2,3]) -> (%y, %z) {
     %w = constant f32[1,4,1,1] {1.0, 2.0, 3.0, 4.0}

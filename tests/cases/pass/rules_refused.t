@@ -193,3 +193,15 @@ graph other_numbers(%x: f32[2,4], %g: f32[4]) -> (%a, %b, %c, %d, %e) {
     %d = Div(%sum, %many) : f32[2,1]
     %e = Mul(%sum, %three) : f32[2,1]
 }
+===
+pass infer,rules_real
+# missed: rule average_of_gated: not
+graph a_factor_for_each_row(%x: f32[2,3,4,5], %g: f32[2,3,4,1]) -> (%y) {
+    %m = Mul(%x, %g) : f32[2,3,4,5]
+    %y = GlobalAveragePool(%m) : f32[2,3,1,1]
+}
+---
+graph a_factor_for_each_row(%x: f32[2,3,4,5], %g: f32[2,3,4,1]) -> (%y) {
+    %m = Mul(%x, %g) : f32[2,3,4,5]
+    %y = GlobalAveragePool(%m) : f32[2,3,1,1]
+}
