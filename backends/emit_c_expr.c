@@ -368,7 +368,7 @@ static void print_var(Emit *e, const Expr *x, int least) {
     const Var *v = x->var;
     const char *name = var_use(e, v);
     if (!name) BUG(e->unit, "kernel %s: variable %s out of scope", e->kernel->name, v->name);
-    bool element = e->mode == PRINT_LANE && v->let && v->vector;
+    bool element = e->mode == PRINT_LANE && v->let && e->let_is_vector[v->id];
     bool mask = element && v->type == DT_BOOL, wrap = mask && least > PREC_EQUAL;
     open_if(e, wrap);
     emit(e, "%s", name);

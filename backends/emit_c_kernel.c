@@ -157,6 +157,7 @@ static void print_let(Emit *e, const Stmt *s) {
     const Expr *x = s->value;
     if (!e->demanded[s->var->id]) return;
     bool vector = e->mode == PRINT_VECTOR && x->vector;
+    e->let_is_vector[s->var->id] = vector;
     if (vector) vector_prepare(e, x);
     DType repr = vector ? vector_repr(e, x) : DT_NONE;
     const char *type = vector ? vector_type(e, repr, (int)e->lane->lanes) : scalar_type(e, x);
@@ -373,6 +374,7 @@ static void begin_kernel(Emit *e, const Kernel *k) {
     e->builder = builder_resume(e->program, k);
     e->var_names = NEW_ARRAY(e->arena, const char *, n);
     e->demanded = NEW_ARRAY(e->arena, bool, n);
+    e->let_is_vector = NEW_ARRAY(e->arena, bool, n);
     e->let_is_int = NEW_ARRAY(e->arena, signed char, n);
     e->let_mask_bytes = NEW_ARRAY(e->arena, signed char, n);
     e->mode = PRINT_SCALAR;

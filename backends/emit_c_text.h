@@ -86,6 +86,7 @@ typedef struct Emit {
     Builder *builder;
     const char **var_names;      /* by var id; NULL: not declared */
     bool *demanded;              /* by var id: a LET that is printed */
+    bool *let_is_vector;         /* by var id: a LET that was printed as one; inside an IF of one lane it is a scalar */
     signed char *let_is_int;     /* by var id: 0 not asked yet, 1 yes, -1 no */
     signed char *let_mask_bytes; /* by var id, bool LETs: 0 not asked yet */
     PrintMode mode;

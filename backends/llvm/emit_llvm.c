@@ -57,6 +57,7 @@ void llvm_units_free(LlvmUnits *units) {
 
 static void add_attribute(LLVMContextRef c, Value function, unsigned place, const char *name, uint64_t value) {
     unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
+    if (!kind) return; /* versions of LLVM differ in what they have */
     LLVMAddAttributeAtIndex(function, place, LLVMCreateEnumAttribute(c, kind, value));
 }
 

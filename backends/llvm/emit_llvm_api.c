@@ -2,6 +2,7 @@
  * PREFIX_run, PREFIX_run_ports and the tables of ports. */
 #include "emit_llvm_frame.h"
 
+#include <llvm/Config/llvm-config.h>
 #include <string.h>
 
 typedef LLVMValueRef Value;
@@ -76,6 +77,14 @@ static bool has_arena(const Frame *f) { return f->program->arena_bytes > 0; }
 
 /* Data. */
 
+static Value bytes_constant(LLVMContextRef c, const char *bytes, size_t n, bool without_end) {
+#if LLVM_VERSION_MAJOR >= 19
+    return LLVMConstStringInContext2(c, bytes, n, without_end);
+#else
+    return LLVMConstStringInContext(c, bytes, (unsigned)n, without_end);
+#endif
+}
+
 static Value add_data(const LlvmUnit *u, const char *name, Value bytes, bool constant) {
     Value data = LLVMAddGlobal(u->module, LLVMTypeOf(bytes), name);
     LLVMSetInitializer(data, bytes);
@@ -97,7 +106,7 @@ static Value add_weights(const Frame *f, const LlvmUnit *u, bool beside) {
     ArenaMark mark = arena_mark(f->arena);
     char *bytes = arena_alloc(f->arena, (size_t)image.bytes);
     weights_fill(f->program, &image, bytes);
-    Value constant = LLVMConstStringInContext2(u->context, bytes, (size_t)image.bytes, true);
+    Value constant = bytes_constant(u->context, bytes, (size_t)image.bytes, true);
     arena_release(f->arena, mark);
     return add_data(u, name_of(f, "weights"), constant, true);
 }
@@ -178,7 +187,7 @@ static void add_run_ports(const Frame *f, const LlvmUnit *u) {
 /* Tables of ports. */
 
 static Value text_constant(const LlvmUnit *u, const char *text) {
-    Value bytes = LLVMConstStringInContext2(u->context, text, strlen(text), false);
+    Value bytes = bytes_constant(u->context, text, strlen(text), false);
     Value data = LLVMAddGlobal(u->module, LLVMTypeOf(bytes), "text");
     LLVMSetInitializer(data, bytes);
     LLVMSetGlobalConstant(data, true);

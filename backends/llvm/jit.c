@@ -7,6 +7,7 @@
 #include <llvm-c/Error.h>
 #include <llvm-c/LLJIT.h>
 #include <llvm-c/LLJITUtils.h>
+#include <llvm/Config/llvm-config.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,7 +170,9 @@ static bool find(JitModule *m, const char *name, RunFn **function, RunError *err
 
 static bool load(JitModule *m, const void *code, size_t bytes, const JitOptions *options, RunError *error) {
     if (failed(error, LLVMOrcCreateLLJIT(&m->jit, NULL))) return false;
+#if LLVM_VERSION_MAJOR >= 19
     if (options->debugger && failed(error, LLVMOrcLLJITEnableDebugSupport(m->jit))) return false;
+#endif
     if (!add_objects(m, code, bytes, error) || !find(m, "m_run", &m->run, error) ||
         !find(m, "m_run_scattered", &m->run_scattered, error))
         return false;
