@@ -115,6 +115,6 @@ void elf_print(Emit *e, Text *out) {
     put_section(&tail, (Section){35, TYPE_DATA, 0, section_names_at, 0, 0, 0, 1, 0});
     char *room = text_room(out, head.n + image + tail.n);
     memcpy(room, head.at, head.n);
-    weights_fill(e->program, &e->image, room + head.n);
+    weights_fill_all(e->plans, e->n_plans, e->images, room + head.n);
     memcpy(room + head.n + image, tail.at, tail.n);
 }

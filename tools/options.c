@@ -19,7 +19,7 @@ static const char target_names[] =
 #define TARGET(name, ...) "|" name
 #include "targets.def"
 #undef TARGET
-    "|native";
+    "|native|multi";
 static const char backend_names[] =
 #define BACKEND(name, ...) "|" #name
 #include "backends.def"

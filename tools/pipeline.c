@@ -39,6 +39,13 @@ Program *pipeline_program(Session *s, bool plain) {
     return driver_lower(&d, s->graph, &chosen);
 }
 
+Program *pipeline_replan(Session *s, const Target *target, bool plain) {
+    Driver d = driver_of(s, plain);
+    const PassOptions chosen = session_pass_options(s, NULL);
+    d.target = target;
+    return driver_lower(&d, s->graph, &chosen);
+}
+
 struct sonoc_model *pipeline_model(Session *s, const Program *p, const char *backend) {
     session_stage(s, "loading");
     return model_of_program(p, backend, s->options->cc);
