@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "emit_c.h"
+#include "weights.h"
 
 typedef struct Folder {
     char path[512], source[600], header[600], library[600], log[600];
@@ -30,7 +31,11 @@ static bool folder_make(Folder *f, RunError *error) {
         snprintf(error->message, sizeof error->message, "TMPDIR is too long");
         return false;
     }
-    if (!mkdtemp(f->path)) return failed(error, "cannot make folder", f->path);
+    if (!mkdtemp(f->path)) {
+        failed(error, "cannot make folder", f->path);
+        f->path[0] = 0;
+        return false;
+    }
     snprintf(f->source, sizeof f->source, "%s/model.c", f->path);
     snprintf(f->header, sizeof f->header, "%s/model.h", f->path);
     snprintf(f->library, sizeof f->library, "%s/model.so", f->path);
@@ -39,6 +44,7 @@ static bool folder_make(Folder *f, RunError *error) {
 }
 
 static void folder_remove(const Folder *f) {
+    if (!f->path[0]) return;
     unlink(f->source);
     unlink(f->header);
     unlink(f->library);
@@ -46,10 +52,10 @@ static void folder_remove(const Folder *f) {
     rmdir(f->path);
 }
 
-static bool write_text(const char *path, const Text *text, RunError *error) {
+static bool write_bytes(const char *path, const void *bytes, size_t n, RunError *error) {
     FILE *file = fopen(path, "wb");
     if (!file) return failed(error, "cannot write", path);
-    bool ok = fwrite(text->at, 1, text->n, file) == text->n;
+    bool ok = fwrite(bytes, 1, n, file) == n;
     ok = !fclose(file) && ok;
     return ok || failed(error, "cannot write", path);
 }
@@ -62,14 +68,22 @@ static void read_log(const char *path, char *text, size_t size) {
     if (file) fclose(file);
 }
 
-static bool compile(const Folder *f, const char *options, RunError *error) {
+/* The compiler's command as it is without --cc. */
+static void command_of(const char *options, char command[512]) {
     const char *cc = getenv("CC");
-    char command[4096], log[480];
-    char usual[512];
-    snprintf(usual, sizeof usual, "%s -O3", cc && *cc ? cc : "cc");
-    int n = snprintf(command, sizeof command, "%s -shared -fPIC -o '%s' '%s' >'%s' 2>&1",
-                     options && *options ? options : usual, f->library, f->source, f->log);
-    if (n >= (int)sizeof command || strchr(f->path, '\'')) {
+    if (options && *options)
+        snprintf(command, 512, "%s", options);
+    else
+        snprintf(command, 512, "%s -O3", cc && *cc ? cc : "cc");
+}
+
+static bool compile(const Folder *f, const char *options, RunError *error) {
+    char command[4096], log[480], cc[512];
+    command_of(options, cc);
+    bool fits = !options || strlen(options) < sizeof cc;
+    int n = snprintf(command, sizeof command, "%s -shared -fPIC -o '%s' '%s' >'%s' 2>&1", cc,
+                     f->library, f->source, f->log);
+    if (!fits || n >= (int)sizeof command || strchr(f->path, '\'')) {
         snprintf(error->message, sizeof error->message,
                  "the command of the C compiler is too long");
         return false;
@@ -77,8 +91,8 @@ static bool compile(const Folder *f, const char *options, RunError *error) {
     int status = system(command);
     if (status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == 0) return true;
     read_log(f->log, log, sizeof log);
-    snprintf(error->message, sizeof error->message, "the C compiler failed (%.200s):\n%s",
-             options && *options ? options : usual, log);
+    snprintf(error->message, sizeof error->message, "the C compiler failed (%.200s):\n%s", cc,
+             log);
     return false;
 }
 
@@ -111,24 +125,66 @@ static bool library_open(const Folder *f, Loaded *l, RunError *error) {
     return false;
 }
 
-void *backend_c_open(const Program *p, const char *options, RunError *error) {
+/* Leaves the library in a folder, which the caller removes. */
+static bool build(const Program *p, Folder *f, const char *options, RunError *error) {
     const EmitOptions emit = {.prefix = "model",
                               .header_name = "model.h",
                               .weights_name = "model.weights",
                               .weights = WEIGHTS_FILE,
-                              .caller_arena = true};
+                              .caller_arena = true,
+                              .profile = true};
     EmitResult result;
-    Folder f;
-    Loaded *l = NEW(p->unit->arena, Loaded);
     emit_c(p, &emit, &result);
-    *l = (Loaded){.weights = result.weights.at, .weights_bytes = result.weights.n};
-    if (!folder_make(&f, error)) return NULL;
-    bool ok = write_text(f.source, &result.source, error) &&
-              write_text(f.header, &result.header, error) && compile(&f, options, error) &&
+    return folder_make(f, error) &&
+           write_bytes(f->source, result.source.at, result.source.n, error) &&
+           write_bytes(f->header, result.header.at, result.header.n, error) &&
+           compile(f, options, error);
+}
+
+static bool read_library(const Folder *f, Text *code, RunError *error) {
+    FILE *file = fopen(f->library, "rb");
+    char part[65536];
+    size_t n;
+    if (!file) return failed(error, "cannot read", f->library);
+    while ((n = fread(part, 1, sizeof part, file))) text_add_bytes(code, part, n);
+    bool ok = !ferror(file);
+    fclose(file);
+    return ok || failed(error, "cannot read", f->library);
+}
+
+bool backend_c_compile(const Program *p, const char *options, Text *code, RunError *error) {
+    Folder f = {.path = ""};
+    bool ok = build(p, &f, options, error) && read_library(&f, code, error);
+    folder_remove(&f);
+    return ok;
+}
+
+void *backend_c_load(Arena *a, const void *code, size_t code_bytes, const void *weights,
+                     size_t weights_bytes, RunError *error) {
+    Loaded *l = NEW(a, Loaded);
+    Folder f = {.path = ""};
+    l->weights = weights;
+    l->weights_bytes = weights_bytes;
+    bool ok = folder_make(&f, error) && write_bytes(f.library, code, code_bytes, error) &&
               library_open(&f, l, error);
     folder_remove(&f);
     if (!ok) backend_c_close(l);
     return ok ? l : NULL;
+}
+
+void *backend_c_bind(const Program *p, const void *code, size_t code_bytes, RunError *error) {
+    Arena *a = p->unit->arena;
+    WeightsImage image = weights_place(p);
+    size_t bytes = image.bytes > 4096 ? (size_t)image.bytes : 4096; /* arenas align such to 64 */
+    char *weights = arena_alloc(a, bytes);
+    weights_fill(p, &image, weights);
+    return backend_c_load(a, code, code_bytes, weights, (size_t)image.bytes, error);
+}
+
+void *backend_c_open(const Program *p, const char *options, RunError *error) {
+    Text code = {.arena = p->unit->arena};
+    return backend_c_compile(p, options, &code, error) ? backend_c_bind(p, code.at, code.n, error)
+                                                      : NULL;
 }
 
 void backend_c_close(void *opened) {
@@ -138,15 +194,49 @@ void backend_c_close(void *opened) {
 }
 
 bool backend_c_run(const void *opened, void *arena, const void *const *inputs, void *const *outputs,
-                   RunError *error) {
+                   const KernelHook *hook, RunError *error) {
     const Loaded *l = opened;
-    struct {
+    struct { /* as the header declares it, with EmitOptions.profile */
         unsigned char *arena;
         const unsigned char *weights;
+        void (*before_kernel)(void *context, int kernel);
+        void *profile_context;
     } m;
     int status = l->init(&m, arena, l->weights, l->weights_bytes);
+    if (hook) {
+        m.before_kernel = hook->before;
+        m.profile_context = hook->context;
+    }
     if (!status) status = l->run(&m, inputs, outputs);
     if (status)
         snprintf(error->message, sizeof error->message, "the program answers %d", status);
     return !status;
+}
+
+/* What -march=native would see: the first processor's lines that name it. */
+static void add_processor(Text *to) {
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    char line[4096];
+    while (file && fgets(line, sizeof line, file) && *line != '\n')
+        if (!strncmp(line, "model name", 10) || !strncmp(line, "flags", 5) ||
+            !strncmp(line, "Features", 8) || !strncmp(line, "isa", 3))
+            text_add(to, "%s", line);
+    if (file) fclose(file);
+}
+
+const char *backend_c_machine(Arena *a, const char *options, RunError *error) {
+    char cc[512], command[600], part[256];
+    Text text = {.arena = a};
+    command_of(options, cc);
+    snprintf(command, sizeof command, "%s --version 2>&1", cc);
+    FILE *said = popen(command, "re");
+    size_t n = said ? fread(part, 1, sizeof part, said) : 0;
+    if (!said || pclose(said)) {
+        snprintf(error->message, sizeof error->message, "the C compiler failed (%.200s)", cc);
+        return NULL;
+    }
+    text_add(&text, "%s\n", cc);
+    text_add_bytes(&text, part, n);
+    add_processor(&text);
+    return text.at;
 }

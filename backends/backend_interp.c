@@ -18,12 +18,13 @@ void *backend_interp_open(const Program *p, const char *options, RunError *error
 }
 
 bool backend_interp_run(const void *opened, void *arena, const void *const *inputs,
-                        void *const *outputs, RunError *error) {
+                        void *const *outputs, const KernelHook *hook, RunError *error) {
     const Program *p = ((const Interpreted *)opened)->program;
     InterpError why = {{0}};
     Escape escape_here;
     Arena *scratch = arena_new(arena_allocator(p->unit->arena), 0, &escape_here);
     (void)arena;
+    (void)hook;
     if (!scratch || setjmp(escape_here.jump)) {
         snprintf(error->message, sizeof error->message, "out of memory");
         arena_free(scratch);

@@ -7,9 +7,19 @@
 #define BACKEND(name, summary)                                                                     \
     void *backend_##name##_open(const Program *p, const char *options, RunError *error);           \
     bool backend_##name##_run(const void *opened, void *arena, const void *const *inputs,          \
-                              void *const *outputs, RunError *error);                              \
+                              void *const *outputs, const KernelHook *hook, RunError *error);      \
     void backend_##name##_close(void *opened);
+#define CODE_BACKEND(name, summary)                                                                \
+    BACKEND(name, summary)                                                                         \
+    const char *backend_##name##_machine(Arena *a, const char *options, RunError *error);          \
+    bool backend_##name##_compile(const Program *p, const char *options, Text *code,               \
+                                  RunError *error);                                                \
+    void *backend_##name##_bind(const Program *p, const void *code, size_t code_bytes,             \
+                                RunError *error);                                                  \
+    void *backend_##name##_load(Arena *a, const void *code, size_t code_bytes,                     \
+                                const void *weights, size_t weights_bytes, RunError *error);
 #include "backends.def"
+#undef CODE_BACKEND
 #undef BACKEND
 
 #endif

@@ -150,6 +150,23 @@ static void print_status_macros(const Emit *e, Text *out, const char *up) {
     text_add(out, "\n");
 }
 
+static void print_struct(Emit *e, Text *out) {
+    const char *prefix = e->options->prefix;
+    text_add(out,
+             "/* Set by %s_init. */\nstruct %s {\n    unsigned char *arena;\n    const unsigned "
+             "char *weights;\n",
+             prefix, prefix);
+    if (e->options->profile)
+        text_add(out,
+                 "    /* If not NULL, called before each kernel, and at the end with their number "
+                 "(%d). */\n"
+                 "    void (*before_kernel)(void *context, int kernel);\n    void *profile_context;\n",
+                 e->program->kernels.n);
+    if (e->n_plans > 1)
+        text_add(out, "    int version; /* of x86-64 that is run: 2, 3 or 4 */\n");
+    text_add(out, "};\n\n");
+}
+
 static void print_header(Emit *e, Text *out) {
     const Program *p = e->program;
     const char *prefix = e->options->prefix, *up = upper(e);
@@ -162,11 +179,7 @@ static void print_header(Emit *e, Text *out) {
              p->outputs.n);
     print_status_macros(e, out, up);
     text_add(out, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
-    text_add(out,
-             "/* Set by %s_init. */\nstruct %s {\n    unsigned char *arena;\n    const unsigned "
-             "char *weights;\n%s};\n\n",
-             prefix, prefix,
-             e->n_plans > 1 ? "    int version; /* of x86-64 that is run: 2, 3 or 4 */\n" : "");
+    print_struct(e, out);
     print_init_signature(e, out, ";\n");
     print_signature(e, out, ";\n\n");
     text_add(
@@ -239,6 +252,8 @@ static void print_init(Emit *e, Text *out) {
         text_add(out, "    m->weights = (const unsigned char *)%s_weights%s;\n", prefix,
                  e->form == WEIGHTS_LITERAL ? ".bytes" : "");
     if (e->n_plans > 1) version_choose(arena_format(e->arena, "%s_BAD_MACHINE", up), out);
+    if (e->options->profile)
+        text_add(out, "    m->before_kernel = NULL;\n    m->profile_context = NULL;\n");
     text_add(out, "    return %s_OK;\n}\n", up);
 }
 
@@ -274,6 +289,11 @@ static bool uses_kind(const Emit *e, BufferKind kind) {
     return false;
 }
 
+static void print_hook(const Emit *e, Text *out, int kernel) {
+    if (e->options->profile)
+        text_add(out, "    if (m->before_kernel) m->before_kernel(m->profile_context, %d);\n", kernel);
+}
+
 void run_print(Emit *e, bool is_version, Text *out) {
     const Program *p = e->program;
     text_add(out, is_version ? "\nstatic " : "\n");
@@ -284,7 +304,11 @@ void run_print(Emit *e, bool is_version, Text *out) {
     if (has_image(e)) text_add(out, "    const unsigned char *weights = m->weights;\n");
     Text kernels = e->out;
     e->out = *out;
-    for (int i = 0; i < p->kernels.n; i++) kernel_call(e, i);
+    for (int i = 0; i < p->kernels.n; i++) {
+        print_hook(e, &e->out, i);
+        kernel_call(e, i);
+    }
+    print_hook(e, &e->out, p->kernels.n);
     *out = e->out;
     e->out = kernels;
     print_copies(e, out);

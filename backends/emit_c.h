@@ -19,6 +19,7 @@ typedef struct EmitOptions {
     const char *weights_name;    /* file name for INCBIN, OBJECT, FILE */
     WeightsForm weights;
     bool caller_arena;           /* the caller hands the arena in; else it is static in the .c */
+    bool profile;                /* a run tells a function of the caller's of every kernel */
 } EmitOptions;
 
 typedef struct EmitResult {

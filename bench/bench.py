@@ -1,54 +1,98 @@
-"""Compares engines on a model, in one run: alternating, minimum and median, memory, error.
+"""Compares engines on models, in one run: alternating, minimum and median, memory, time to the first result, error.
 
-    python bench/bench.py MODEL.onnx [--reference R.npz] [--threads 1] [--rounds 10] [--sonoc PATH]
-                          [--contestants onnxruntime,sonoc-c:gcc -O3] [--json FILE]
+    bench/run [MODEL ...] [options]              installs the engines first
+    python bench/bench.py [MODEL ...] [options]
 
-Every contestant runs in a process of its own; a round runs each once.  Speed is told as a ratio against the first
-contestant, of the shortest runs.  Processor time, the least of all runs, says more where a machine does other things, too.  The reference is an .npz with the inputs and, for the errors, the outputs by name (float64 say).
+A MODEL is a name of models.py (default: all of them), which makes it, or an ONNX file.
+
+Every contestant runs in a process of its own, pinned to as many cores as it has threads; a round runs each once, so
+that what disturbs the machine disturbs all. Rounds go on until the budget of seconds is spent, but at least --rounds.
+Contestants are those of contestants.py, 'sonoc-c:COMMAND' with the C compiler, NAME@FORM on another file of a model's
+folder (onnxruntime@deform). One that is not installed, or does not take a model, gets a row that says so.
+
+What was measured is kept in --out, a file for each model and number of threads, and not measured again for the same
+sonoc and settings, unless --again; bench.md, bench.json and bench.svg there show all of it.
 """
 
 import argparse
+import hashlib
 import json
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
+import chart
 import numpy as np
 import onnx
+import report
 
 HERE = Path(__file__).resolve().parent
+NAMES = ("acsnet", "resnet18", "mobilenetv2", "unet")
+CONTESTANTS = ("onnxruntime", "onnxruntime@deform", "openvino", "ncnn", "sonoc-c:gcc -O3", "sonoc-c:clang-19 -O3",
+               "sonoc-jit")
+SLOW = ("mnn", "iree", "emx-onnx-cgen")
+OPENING = 900  # seconds that a contestant has to its first result
+
+
+class Lost(Exception):
+    """A contestant that ended, or took too long."""
 
 
 class Worker:
     """A contestant's process and what it has measured."""
 
     def __init__(self, label, job):
-        self.label, self.seconds, self.processor = label, [], []
+        self.label, self.seconds, self.processor, self.unfit = label, [], [], None
         self.process = subprocess.Popen([sys.executable, str(HERE / "worker.py"), json.dumps(job)],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.first = self.answer()["first"]
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                        text=True)
+        try:
+            self.opened = self.answer()
+            self.unfit = self.opened.get("unfit")
+        except Lost as why:
+            self.unfit = str(why)
+        if self.unfit:
+            self.process.kill()
 
     def answer(self):
+        """What the process says next."""
         line = self.process.stdout.readline()
         if not line:
-            raise SystemExit(f"{self.label}: ended without an answer")
+            raise Lost(f"ended with status {self.process.wait()}")
         return json.loads(line)
 
-    def ask(self, **command):
-        self.process.stdin.write(json.dumps(command) + "\n")
+    def ask(self, **wanted):
+        """Give a command; what it answers."""
+        self.process.stdin.write(json.dumps(wanted) + "\n")
         self.process.stdin.flush()
         return self.answer()
 
     def run(self):
+        """One run, timed."""
         answer = self.ask(run=True)
         self.seconds.append(answer["seconds"])
         self.processor.append(answer["processor"])
 
+    def row(self, reference):
+        """What the table tells; the process ends."""
+        if self.unfit:
+            return {"contestant": self.label, "unfit": self.unfit}
+        row = {"contestant": self.label, "runs": len(self.seconds), "minimum_ms": min(self.seconds) * 1e3,
+               "median_ms": statistics.median(self.seconds) * 1e3, "processor_ms": min(self.processor) * 1e3,
+               "first_s": self.opened["first"]}
+        if reference:
+            row["error"] = self.ask(error=str(reference))["error"]
+        peak = self.ask(quit=True)["memory"]
+        self.process.wait()
+        return row | {"peak_mb": peak / 1e6, "base_mb": self.opened["base"] / 1e6}
 
-def model_inputs(model, reference, folder):
-    """Path of an .npz with an array for every input: from the reference, else seeded normal noise."""
+
+def model_ports(model, reference, folder):
+    """Path of an .npz with an array for every input: from the reference, else seeded normal noise; output names."""
     given = dict(np.load(reference)) if reference else {}
     graph = onnx.load(str(model), load_external_data=False).graph
     constants = {t.name for t in graph.initializer}
@@ -72,67 +116,141 @@ def peak_of_core():
                                                  text=True).stdout.split()]
 
 
-def contestant(text, sonoc, target):
-    """'sonoc-c:clang-19 -O3' is sonoc's C built by that command; other names stand alone."""
+def open_worker(text, model, threads, shared, ports):
+    """'sonoc-c:clang-19 -O3' is sonoc's C built by that command; 'NAME@FORM' takes FORM.onnx beside the model."""
     name, _, command = text.partition(":")
-    options = {"sonoc": sonoc, "target": target}
+    name, _, form = name.partition("@")
+    options = dict(shared)
     if command:
         options["cc"] = command
-    return name, options
+    if form:
+        model = model.with_name(f"{form}.onnx")
+    job = {"contestant": name, "model": str(model), "threads": threads, "options": options, "inputs": str(ports[0]),
+           "outputs": ports[1]}
+    return Worker(text, job)
 
 
-def measure(arguments, folder):
-    inputs, outputs = model_inputs(arguments.model, arguments.reference, folder)
-    workers = []
-    for text in arguments.contestants.split(","):
-        name, options = contestant(text, arguments.sonoc, arguments.target)
-        job = {"contestant": name, "model": str(arguments.model), "threads": arguments.threads,
-               "options": options, "inputs": str(inputs), "outputs": outputs}
-        workers.append(Worker(text, job))
-    for _ in range(arguments.rounds):
+def applies(text, model):
+    """A form that a model has not is no contestant."""
+    form = text.partition(":")[0].partition("@")[2]
+    return not form or model.with_name(f"{form}.onnx").exists()
+
+
+def run_rounds(workers, rounds, budget):
+    """Let all run in turn, at least `rounds` times, until the budget of seconds is spent; who falls is left out."""
+    begin, done = time.monotonic(), 0
+    while done < rounds or (time.monotonic() - begin < budget and done < 10 * rounds):
         for worker in workers:
-            worker.run()
-    rows = []
-    for worker in workers:
-        row = {"contestant": worker.label, "minimum_ms": min(worker.seconds) * 1e3,
-               "median_ms": statistics.median(worker.seconds) * 1e3,
-               "processor_ms": min(worker.processor) * 1e3, "first_s": worker.first}
-        if arguments.reference:
-            row["error"] = worker.ask(error=str(arguments.reference))["error"]
-        row["memory_mb"] = worker.ask(quit=True)["memory"] / 1e6
-        row["speed"] = min(workers[0].seconds) / min(worker.seconds)
-        rows.append(row)
-    return rows
+            if worker.unfit:
+                continue
+            try:
+                worker.run()
+            except (Lost, BrokenPipeError) as why:
+                worker.unfit = str(why)
+        done += 1
 
 
-def table(rows):
-    lines = ["| contestant | minimum ms | median ms | processor ms | speed | peak MB | largest error |",
-             "| --- | ---: | ---: | ---: | ---: | ---: | --- |"]
-    for r in rows:
-        error = ", ".join(f"{n} {e:.1e}" for n, e in r.get("error", {}).items())
-        lines.append(f"| {r['contestant']} | {r['minimum_ms']:.1f} | {r['median_ms']:.1f} | "
-                     f"{r['processor_ms']:.1f} | {r['speed']:.2f} | {r['memory_mb']:.0f} | {error} |")
-    return "\n".join(lines)
+def measure(model, reference, threads, arguments, cache):
+    """Rows of all contestants on one model."""
+    with tempfile.TemporaryDirectory(dir=cache) as folder:
+        ports, workers = model_ports(model, reference, folder), []
+        for number, text in enumerate(c for c in arguments.contestants if applies(c, model)):
+            own = Path(folder) / f"cache{number}"
+            own.mkdir()
+            shared = {"sonoc": str(Path(arguments.sonoc).absolute()), "target": arguments.target, "cache": str(own)}
+            workers.append(open_worker(text, model.absolute(), threads, shared, ports))
+            tell(f"  {text}: {workers[-1].unfit or 'ready after %.1f s' % workers[-1].opened['first']}")
+        run_rounds(workers, arguments.rounds, arguments.budget)
+        return [worker.row(reference) for worker in workers]
+
+
+def measure_kernels(model, reference, arguments):
+    """What `sonoc bench` tells of each kernel; one thread."""
+    command = [arguments.sonoc, "bench", str(model), "-O3", f"--target={arguments.target}", "--json", "--quiet",
+               "--runs=10", "--cc=gcc -O3", *(["--inputs", str(reference)] if reference else [])]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return json.loads(done.stdout) if done.returncode == 0 else None
+
+
+def tell(text):
+    """To the person who waits."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def find_model(text, arguments):
+    """(name, ONNX file, reference or None) of what the command line names."""
+    if text not in NAMES:
+        path = Path(text)
+        return path.stem, path, arguments.reference
+    folder = arguments.models / text
+    command = [sys.executable, str(HERE / "models.py"), "--out", str(arguments.models), "--models", text]
+    if not all((folder / name).exists() for name in ("model.onnx", "reference.npz", "ncnn")):
+        tell(f"{text}: making the model")
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return text, folder / "model.onnx", folder / "reference.npz"
+
+
+def fingerprint(model, threads, arguments):
+    """Changes with whatever makes a measurement another one."""
+    said = [str(model), threads, arguments.contestants, arguments.rounds, arguments.budget, arguments.target]
+    return hashlib.sha256(Path(arguments.sonoc).read_bytes() + repr(said).encode()).hexdigest()
+
+
+def measure_once(text, threads, arguments):
+    """A model with a number of threads: from the file of an earlier run, or measured and written there."""
+    name, model, reference = find_model(text, arguments)
+    path = arguments.out / f"{name}-{threads}.json"
+    mark = fingerprint(model, threads, arguments)
+    if path.exists() and not arguments.again:
+        result = json.loads(path.read_text())
+        if result["fingerprint"] == mark:
+            tell(f"{name}, {threads} threads: measured already")
+            return result
+    tell(f"{name}, {threads} threads")
+    result = {"model": name, "threads": threads, "fingerprint": mark,
+              "rows": measure(model, reference, threads, arguments, arguments.out)}
+    if arguments.kernels and threads == 1:
+        tell("  kernels")
+        result["kernels"] = measure_kernels(model, reference, arguments)
+    half = path.with_suffix(".half")
+    half.write_text(json.dumps(result, indent=1))
+    os.replace(half, path)
+    return result
+
+
+def parse_arguments():
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("model", nargs="*", default=NAMES)
+    parser.add_argument("--reference", type=Path, help="of an ONNX file: .npz with inputs and outputs by name")
+    parser.add_argument("--threads", default="1,2", type=lambda text: [int(n) for n in text.split(",")])
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--budget", type=float, default=25, help="seconds of rounds for each model and thread count")
+    parser.add_argument("--sonoc", default="build/release/sonoc")
+    parser.add_argument("--target", default="x86-64-v3")
+    parser.add_argument("--contestants", default=",".join(CONTESTANTS),
+                        help=f"with commas; slow ones: {', '.join(SLOW)}")
+    parser.add_argument("--models", type=Path, default=Path("build/bench/models"))
+    parser.add_argument("--out", type=Path, default=Path("build/bench"))
+    parser.add_argument("--kernels", action="store_true", help="and sonoc's kernels, one by one")
+    parser.add_argument("--again", action="store_true")
+    arguments = parser.parse_args()
+    arguments.contestants = arguments.contestants.split(",")
+    return arguments
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--reference", type=Path)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--sonoc", default="build/release/sonoc")
-    parser.add_argument("--target", default="x86-64-v3")
-    parser.add_argument("--contestants", default="onnxruntime,sonoc-c:gcc -O3,sonoc-c:clang-19 -O3")
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
+    """Measure, and show all of it."""
+    arguments = parse_arguments()
+    arguments.out.mkdir(parents=True, exist_ok=True)
     operations, bandwidth = peak_of_core()
-    with tempfile.TemporaryDirectory() as folder:
-        rows = measure(arguments, folder)
-    print(f"one core: {operations:.1f} GFLOP/s, reads {bandwidth:.1f} GB/s; threads: {arguments.threads}\n")
-    print(table(rows))
-    if arguments.json:
-        arguments.json.write_text(json.dumps({"gflops": operations, "gbytes": bandwidth, "rows": rows}))
+    results = [measure_once(text, threads, arguments) for text in arguments.model for threads in arguments.threads]
+    whole = {"gflops": operations, "gbytes": bandwidth, "target": arguments.target, "results": results}
+    (arguments.out / "bench.json").write_text(json.dumps(whole, indent=1))
+    (arguments.out / "bench.svg").write_text(chart.draw(results))
+    text = report.markdown(whole)
+    (arguments.out / "bench.md").write_text(text)
+    print(text)
 
 
 if __name__ == "__main__":

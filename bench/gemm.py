@@ -55,7 +55,8 @@ def measure(arguments, folder):
         path = Path(folder) / "model.onnx"
         write_model(path, operator, attributes, given, weights, result)
         for compiler in arguments.compilers.split(","):
-            options = {"sonoc": arguments.sonoc, "target": arguments.target, "cc": compiler}
+            cache = Path(tempfile.mkdtemp(dir=folder))  # a library that is loaded must keep its name
+            options = {"sonoc": arguments.sonoc, "target": arguments.target, "cc": compiler, "cache": cache}
             seconds = shortest_run(SonocC(path, 1, options), given, arguments.rounds)
             yield name, compiler, macs, seconds
 

@@ -63,6 +63,10 @@ bool file_map(Unit *u, const char *path, Span *bytes) {
     return diag(u, NO_PLACE, D_FILE_BAD, arena_format(u->arena, "cannot be read: %s", why));
 }
 
+void file_forget(Span bytes) {
+    if (bytes.n) madvise((void *)(uintptr_t)bytes.at, bytes.n, MADV_DONTNEED);
+}
+
 /* The path without anything that could lead out, or NULL and why. */
 static const char *location_fault(const char *location) {
     if (!*location) return "the location is empty";

@@ -6,6 +6,8 @@
 
 /* Maps a regular file for reading; the mapping stays until the unit ends.  False: reported. */
 bool file_map(Unit *u, const char *path, Span *bytes);
+/* Of a mapping: its pages leave our memory until they are looked at again. */
+void file_forget(Span bytes);
 
 /* The folder of the model and the files of it that are mapped already. */
 typedef struct Folder {

@@ -55,6 +55,13 @@ typedef struct ArenaMark { void *block; size_t used; } ArenaMark;
 ArenaMark arena_mark(const Arena *a);
 void arena_release(Arena *a, ArenaMark m);
 
+/* A function in two forms: for machines that have a fused multiply-add, and for all. */
+#if defined(__x86_64__) && defined(__GLIBC__)
+#define WITH_FMA __attribute__((target_clones("fma", "default")))
+#else
+#define WITH_FMA
+#endif
+
 #define NEW(arena, T) ((T *)arena_alloc(arena, sizeof(T)))
 #define NEW_ARRAY(arena, T, n) ((T *)arena_array(arena, (size_t)(n), sizeof(T)))
 

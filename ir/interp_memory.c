@@ -77,7 +77,9 @@ static inline int64_t lane_index(const Step *s, IndexForm form, int lane) {
 
 LOADS(1)
 LOADS(2)
-LOADS(4) LOADS(8) STORES(1) STORES(2) STORES(4) STORES(8)
+LOADS(4)
+LOADS(8)
+STORES(1) STORES(2) STORES(4) STORES(8)
 
     static int size_log(int size) {
     return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3;
@@ -104,32 +106,41 @@ StepFn *step_store(IndexForm form, int size) {
 /* y and z are the addend, or the factors where fused; lanes that meet in one element add in their
  * order. */
 #define ACC(name, T, sum)                                                                          \
-    static inline void name##_lane(const Step *s, char *at, int i) {                               \
-        T old, y = ((const T *)s->y)[i], z = s->z ? ((const T *)s->z)[i] : y;                      \
+    static inline void name##_lane(char *at, T y, T z) {                                           \
+        T old;                                                                                     \
         memcpy(&old, at, sizeof old);                                                              \
         (void)z;                                                                                   \
         T new = (T)(sum);                                                                          \
         memcpy(at, &new, sizeof new);                                                              \
     }                                                                                              \
-    static void name(const Step *s, Run *r) {                                                      \
-        name##_lane(s, element(s, r, "write", ((const int64_t *)s->x)[0]), 0);                     \
+    static void name##_at(const Step *s, Run *r, IndexForm form, int i) {                          \
+        T y = ((const T *)s->y)[i], z = s->z ? ((const T *)s->z)[i] : y;                           \
+        name##_lane(element(s, r, "write", lane_index(s, form, i)), y, z);                         \
     }                                                                                              \
+    static void name(const Step *s, Run *r) { name##_at(s, r, INDEX_UNIFORM, 0); }                 \
     static void name##_gather(const Step *s, Run *r) {                                             \
         for (int i = 0; i < r->lanes; i++)                                                         \
-            if (lane_active(r, i))                                                                 \
-                name##_lane(s, element(s, r, "write", lane_index(s, INDEX_GATHER, i)), i);         \
+            if (lane_active(r, i)) name##_at(s, r, INDEX_GATHER, i);                               \
+    }                                                                                              \
+    WITH_FMA static void name##_row(char *restrict at, const T *restrict y, const T *restrict z,   \
+                                    int n) {                                                       \
+        for (int i = 0; i < n; i++) name##_lane(at + (size_t)i * sizeof(T), y[i], z[i]);           \
     }                                                                                              \
     static void name##_strided(const Step *s, Run *r) {                                            \
         int64_t first = ((const int64_t *)s->x)[0];                                                \
-        if (whole_vector(s, r, first)) {                                                           \
-            char *at = s->memory + first * (int64_t)sizeof(T);                                     \
-            for (int i = 0; i < r->lanes; i++, at += s->stride * (int64_t)sizeof(T))               \
-                name##_lane(s, at, i);                                                             \
+        if (!whole_vector(s, r, first)) {                                                          \
+            for (int i = 0; i < r->lanes; i++)                                                     \
+                if (lane_active(r, i)) name##_at(s, r, INDEX_STRIDED, i);                          \
+            return;                                                                                \
+        }                                                                                          \
+        char *at = s->memory + first * (int64_t)sizeof(T);                                         \
+        const T *y = s->y, *z = s->z ? s->z : s->y;                                                \
+        if (s->stride == 1) {                                                                      \
+            name##_row(at, y, z, r->lanes);                                                        \
             return;                                                                                \
         }                                                                                          \
         for (int i = 0; i < r->lanes; i++)                                                         \
-            if (lane_active(r, i))                                                                 \
-                name##_lane(s, element(s, r, "write", lane_index(s, INDEX_STRIDED, i)), i);        \
+            name##_lane(at + s->stride * i * (int64_t)sizeof(T), y[i], z[i]);                      \
     }
 
 ACC(acc_F32, float, old + y)

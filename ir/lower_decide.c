@@ -62,7 +62,8 @@ static int64_t elements_read(Lower *l, const Node *n, int k) {
     case OK_REDUCE: return count;
     case OK_CODE: {
         InputNeed need = input_need(n, k);
-        return need.need == NEED_ELEMENTS && !need.once ? WINDOW * count : count;
+        if (need.need != NEED_ELEMENTS) return count;
+        return (need.readings ? need.readings : WINDOW) * count;
     }
     case OK_ELEM: return value_count(n->outputs[0]);
     case OK_MOVE:

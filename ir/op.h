@@ -60,7 +60,7 @@ typedef struct ReduceRule ReduceRule;
 typedef enum Need { NEED_ELEMENTS, NEED_BUFFER, NEED_CHANNELS_LAST } Need;
 typedef struct InputNeed {
     Need need;
-    bool once;                     /* NEED_ELEMENTS: every element is read once, else several times */
+    int readings;                  /* NEED_ELEMENTS: how often each element is read; 0: several times */
     int64_t halo_begin[8], halo_end[8];   /* NEED_CHANNELS_LAST: zeros wanted around each spatial axis */
 } InputNeed;
 typedef void NeedFn(const Node *n, int input, InputNeed *need);

@@ -1,7 +1,7 @@
 /* check.c - runs graphs before and after each pass and compares, as the class of the pass promises.
  *
- * What fails is looked for twice: the first rewrite of the pass that does it, by halving the number of rewrites; and a
- * small graph on which the pass does it, by delta debugging. */
+ * What fails is looked for twice: the first rewrite of the pass that does it, by halving the number
+ * of rewrites; and a small graph on which the pass does it, by delta debugging. */
 #include "check.h"
 
 #include "graph_run.h"
@@ -10,70 +10,48 @@
 #include <math.h>
 #include <string.h>
 
-enum { SEED = 1, SMALL = 200 /* nodes: infinities do not drown all else */ };
-
-/* The results of the last graph that was run: it is the next one that something is compared with. */
-typedef struct Results { uint64_t fingerprint; const Tensor **outputs; } Results;
+/* The results of the last graph that was run: it is the next one that something is compared with.
+ */
+typedef struct Results {
+    uint64_t fingerprint;
+    const Tensor **outputs;
+} Results;
 
 typedef struct PassCheck {
-    Unit *unit;                  /* of the twin */
+    Unit *unit; /* of the twin */
     CheckReport *report;
-    const Graph *before;         /* a copy of the twin as it was */
+    const Graph *before; /* a copy of the twin as it was */
     uint64_t fingerprint;
-    Results kept[2][2];          /* by: special inputs, wide arithmetic */
+    Results kept[2][2]; /* by: special inputs, wide arithmetic */
 } PassCheck;
 
 /* What one pass is tried on. */
 typedef struct Trial {
     const PassOptions *options;
     const Step *step;
-    Arena *arena;                /* for texts */
-    PassCheck *cache;            /* NULL: results are not kept */
-    int64_t limit;               /* rewrites; -1: all */
-    const char *what;            /* found; NULL: the promise is kept */
-    const char *unable;          /* why nothing could be compared; NULL: it was */
-    const char *node, *op;       /* of the last rewrite done */
+    Arena *arena;          /* for texts */
+    PassCheck *cache;      /* NULL: results are not kept */
+    int64_t limit;         /* rewrites; -1: all */
+    bool whole;            /* the graphs had to be run as a whole */
+    const char *what;      /* found; NULL: the promise is kept */
+    const char *unable;    /* why nothing could be compared; NULL: it was */
+    const char *node, *op; /* of the last rewrite done */
     int64_t asked;
 } Trial;
 
-/* Inputs. */
-
-static void put_double(DType t, double x, char *to) {
-    float single = (float)x;
-    uint16_t half = t == DT_BF16 ? float_to_bfloat(single) : float_to_half(single);
-    if (t == DT_F64) memcpy(to, &x, 8);
-    else if (t == DT_F32) memcpy(to, &single, 4);
-    else memcpy(to, &half, 2);
-}
-
-/* One element in eight is what arithmetic likes to get wrong. */
-static void add_specials(const Tensor *t, uint64_t *state) {
-    static const double specials[] = {0.0, -0.0, INFINITY, -INFINITY, NAN, 1e30, -1e-30, 1.0};
-    if (!dtype_is_float(t->dtype) || dtypes[t->dtype].bytes < 2) return;
-    for (int64_t i = 0; i < t->count; i++) {
-        uint64_t bits = random_next(state);
-        if (bits >> 61) continue;
-        put_double(t->dtype, specials[bits >> 32 & 7], (char *)t->data + i * dtypes[t->dtype].bytes);
-    }
-}
-
-/* The same for the same name and shape, whatever else the graph has. */
+/* Whole graphs.  The same for the same name and shape, whatever else the graph has. */
 static const Tensor **inputs_of(Arena *a, const Graph *g, bool special) {
     const Tensor **inputs = NEW_ARRAY(a, const Tensor *, g->inputs.n + 1);
     for (int i = 0; i < g->inputs.n; i++) {
         const Value *v = g->inputs.at[i];
-        int64_t dims[MAX_RANK];
-        uint64_t state = SEED + (*v->name ? hash_bytes(v->name, strlen(v->name)) : 0);
-        for (int d = 0; d < v->rank; d++) dims[d] = v->dims[d].size;
-        inputs[i] = tensor_random(a, v->dtype, v->rank, dims, &state);
-        if (special) add_specials(inputs[i], &state);
+        inputs[i] =
+            random_input(a, v, *v->name ? hash_bytes(v->name, strlen(v->name)) : 0, special);
     }
     return inputs;
 }
 
-/* Comparing. */
-
-static const Tensor **run(Trial *t, Arena *a, const Graph *g, bool special, bool wide, const char **why) {
+static const Tensor **run(Trial *t, Arena *a, const Graph *g, bool special, bool wide,
+                          const char **why) {
     Results *kept = t->cache ? &t->cache->kept[special][wide] : NULL;
     uint64_t fingerprint = graph_fingerprint(g);
     if (kept && kept->outputs && kept->fingerprint == fingerprint) return kept->outputs;
@@ -82,7 +60,8 @@ static const Tensor **run(Trial *t, Arena *a, const Graph *g, bool special, bool
     return outputs;
 }
 
-static bool compare_runs(Trial *t, Arena *a, const Graph *before, const Graph *after, bool special, bool wide) {
+static bool compare_runs(Trial *t, Arena *a, const Graph *before, const Graph *after, bool special,
+                         bool wide) {
     const char *why;
     const Tensor **want = run(t, a, before, special, wide, &why);
     if (!want) {
@@ -102,9 +81,10 @@ static void compare(Trial *t, Arena *a, const Graph *before, const Graph *after)
     const char *wrong = graph_check(after);
     t->unable = NULL;
     t->what = wrong ? arena_format(t->arena, "the graph is not well formed: %s", wrong) : NULL;
-    if (wrong) return;
+    if (wrong || changes_hold(t->step->pass, before, after)) return;
+    t->whole = true;
     compare_runs(t, a, before, after, false, !exact);
-    bool small = before->nodes.n <= SMALL;
+    bool small = before->nodes.n <= CHECK_SPECIALS;
     if (exact && small && !t->what && !t->unable) compare_runs(t, a, before, after, true, false);
 }
 
@@ -136,11 +116,13 @@ static bool breaks(const Graph *before, void *context) {
 
 /* The first rewrite that breaks the promise; all of them together do. */
 static void find_rewrite(Trial *t, const Graph *before, int64_t n, CheckReport *report) {
-    int64_t good = -1, bad = n;          /* -1: not even no rewrite is known to be good */
+    int64_t good = -1, bad = n; /* -1: not even no rewrite is known to be good */
     while (bad - good > 1) {
         t->limit = good + (bad - good) / 2;
-        if (breaks(before, t)) bad = t->limit;
-        else good = t->limit;
+        if (breaks(before, t))
+            bad = t->limit;
+        else
+            good = t->limit;
     }
     t->limit = bad;
     breaks(before, t);
@@ -156,7 +138,7 @@ static void tell_failure(const PassOptions *options, Trial *t, const Graph *befo
     report->pass = t->step->pass->name;
     report->what = t->what;
     t->limit = -1;
-    if (!breaks(before, t)) return;      /* depends on what ran before: nothing smaller is known */
+    if (!breaks(before, t)) return; /* depends on what ran before: nothing smaller is known */
     find_rewrite(t, before, t->asked, report);
     t->limit = -1;
     graph_print_whole(graph_reduce(options->check->unit, before, breaks, t), &text);
@@ -174,6 +156,7 @@ bool check_after(const Graph *g, const PassOptions *options) {
     if (graph_fingerprint(g) == c->fingerprint) return true;
     Trial t = {.options = options, .step = options->run->step, .arena = c->unit->arena, .cache = c};
     compare(&t, c->unit->arena, c->before, g);
+    c->report->whole += t.whole;
     if (t.unable) {
         c->report->unchecked++;
         c->report->unchecked_why = t.unable;
@@ -221,7 +204,8 @@ static bool runs(const Graph *g, const PassOptions *options) {
     if (!setjmp(apart.escape.jump)) {
         Graph *own = graph_copy(&apart, g);
         const char *why;
-        ok = passes_run(own, options) && graph_run(apart.arena, own, inputs_of(apart.arena, own, false), false, &why);
+        ok = passes_run(own, options) &&
+             graph_run(apart.arena, own, inputs_of(apart.arena, own, false), false, &why);
     }
     unit_end(&apart);
     return ok;
@@ -242,7 +226,9 @@ static Graph *twin_of(Unit *u, const Graph *g, const PassOptions *options, Check
     return graph_copy(u, g);
 }
 
-static const char *kept(Arena *a, const char *text) { return text ? arena_copy(a, text, strlen(text)) : NULL; }
+static const char *kept(Arena *a, const char *text) {
+    return text ? arena_copy(a, text, strlen(text)) : NULL;
+}
 
 bool passes_check(const Graph *g, const PassOptions *options, CheckReport *report) {
     Arena *a = g->unit->arena;

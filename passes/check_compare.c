@@ -5,11 +5,14 @@
 #include <math.h>
 #include <string.h>
 
-static bool is_nan(const Tensor *t, int64_t i) { return dtype_is_float(t->dtype) && isnan(tensor_get_double(t, i)); }
+static bool is_nan(const Tensor *t, int64_t i) {
+    return dtype_is_float(t->dtype) && isnan(tensor_get_double(t, i));
+}
 
 static bool same_bits(const Tensor *a, const Tensor *b, int64_t i) {
     size_t bytes = (size_t)dtypes[a->dtype].bytes;
-    return !memcmp((const char *)a->data + (size_t)i * bytes, (const char *)b->data + (size_t)i * bytes, bytes) ||
+    return !memcmp((const char *)a->data + (size_t)i * bytes,
+                   (const char *)b->data + (size_t)i * bytes, bytes) ||
            (is_nan(a, i) && is_nan(b, i));
 }
 
@@ -35,7 +38,8 @@ static bool same_type(const Tensor *a, const Tensor *b) {
     return true;
 }
 
-const char *results_differ(Arena *a, const Pass *p, const Graph *g, const Tensor *const *got, const Tensor *const *want) {
+const char *results_differ(Arena *a, const Pass *p, const Graph *g, const Tensor *const *got,
+                           const Tensor *const *want) {
     double bound = pass_bound(p);
     for (int k = 0; k < g->outputs.n; k++) {
         const Tensor *x = got[k], *y = want[k];
@@ -45,9 +49,11 @@ const char *results_differ(Arena *a, const Pass *p, const Graph *g, const Tensor
         double allowed = exact ? 0 : bound * magnitude(y);
         for (int64_t i = 0; i < x->count; i++) {
             if (exact ? same_bits(x, y, i) : is_near(x, y, i, allowed)) continue;
-            return arena_format(a, "output '%s', element %" PRId64 ": %.9g, without the pass %.9g%s", name, i,
-                                tensor_get_double(x, i), tensor_get_double(y, i),
-                                exact ? " (should be the same bits)" : arena_format(a, " (should be at most %.3g away)", allowed));
+            return arena_format(a,
+                                "output '%s', element %" PRId64 ": %.9g, without the pass %.9g%s",
+                                name, i, tensor_get_double(x, i), tensor_get_double(y, i),
+                                exact ? " (should be the same bits)"
+                                      : arena_format(a, " (should be at most %.3g away)", allowed));
         }
     }
     return NULL;

@@ -12,6 +12,8 @@
 
 enum { CACHE_PARTS = 4, CACHE_PATH = 4096 };
 
+#define CACHE_BYTES (INT64_C(4) << 30) /* what a folder may grow to if nobody says */
+
 typedef struct CacheKey { uint64_t high, low; } CacheKey;
 typedef struct CacheSpan { const void *at; size_t n; } CacheSpan;
 

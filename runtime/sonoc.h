@@ -65,13 +65,15 @@ struct sonoc_options {
     sonoc_registrar *const *operators; /* operators and passes of one's own; ends with NULL */
     const char *const *plugins;    /* shared objects that have some; ends with NULL */
     size_t max_memory;             /* bytes for opening; 0: no limit */
+    const char *cache;             /* folder of compiled models; NULL: the user's; "": none are kept */
+    int64_t cache_bytes;           /* what that folder may grow to; 0: 4 GiB */
     void (*log)(void *context, enum sonoc_log kind, const char *text); /* while opening; or NULL */
     void *log_context;
     const struct sonoc_allocator *allocator; /* is copied; NULL: malloc */
 };
 
 #define SONOC_OPTIONS                                                                              \
-    { sizeof(struct sonoc_options), 2, SONOC_REAL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    { sizeof(struct sonoc_options), 2, SONOC_REAL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* An input or an output. */
 struct sonoc_port {

@@ -9,11 +9,18 @@ import subprocess
 import sys
 import tempfile
 import traceback
+import xml.etree.ElementTree
 from pathlib import Path
 
 import numpy as np
 
 GRAPH = "graph g(%x: f32[2,3]) -> (%y) {\n    %y = Relu(%x) : f32[2,3]\n}\n"
+TWO = """graph two(%x: f32[64,64]) -> (%y) {
+    %w = constant f32[64,8] {WEIGHTS}
+    %p = MatMul(%x, %w) : f32[64,8]
+    %y = Softmax(%p) {axis = -1} : f32[64,8]
+}
+""".replace("WEIGHTS", ", ".join(str(i % 7) for i in range(64 * 8)))
 X = np.array([[1, -2, 3], [-4, 5, -6]], np.float32)
 
 
@@ -29,7 +36,7 @@ def test_usage(sonoc, folder):
     wrong = [["dance"], ["run"], ["show", "a", "b"], ["show", "--no-such", "a"], ["run", "m.sonoc", "--backend=gpu"],
              ["run", "m.sonoc", "--seed"], ["run", "m.sonoc", "--seed=-1"], ["compile", "m.sonoc"],
              ["compile", "m.sonoc", "-o", "m.txt"], ["opt", "m.sonoc", "--passes=fly"],
-             ["show", "m.sonoc", "--dim", "batch=0"], ["verify", "m.sonoc", "--atol=none"], ["help", "dance"]]
+             ["bench", "m.sonoc", "--runs=0"], ["profile", "m.sonoc"], ["show", "m.sonoc", "--dim", "batch=0"], ["verify", "m.sonoc", "--atol=none"], ["help", "dance"]]
     for arguments in wrong:
         printed, said = run(sonoc, folder, *arguments, status=2)
         assert not printed and len(said.splitlines()) == 1, said
@@ -37,7 +44,7 @@ def test_usage(sonoc, folder):
 
 def test_help(sonoc, folder):
     """Help, man page and completions know every command and option."""
-    commands = ["compile", "run", "verify", "show", "opt", "ops", "passes", "bisect", "reduce"]
+    commands = ["compile", "run", "bench", "profile", "verify", "show", "opt", "ops", "passes", "bisect", "reduce"]
     overview, man = run(sonoc, folder, "--help")[0], run(sonoc, folder, "--man")[0]
     shells = {shell: run(sonoc, folder, f"--completion={shell}")[0] for shell in ("bash", "zsh", "fish")}
     for command in commands:
@@ -138,6 +145,66 @@ def test_outputs_are_whole(sonoc, folder):
     assert {path.name for path in (folder / "out").iterdir()} == {"net.c", "net.h", "held.h"}
 
 
+def test_bench(sonoc, folder):
+    """bench tells of runs and, if the backend can, of each kernel; hardware counters may be absent."""
+    bench = ["bench", "two.sonoc", "--quiet", "--runs=3", "--warmup=1", "--cc=cc -O1"]
+    figures = json.loads(run(sonoc, folder, *bench, "--json", "--counters")[0])
+    ms = figures["ms"]
+    assert figures["runs"] == 3 and 0 < ms["minimum"] <= ms["median"] <= ms["p90"] <= ms["maximum"]
+    names = [k["name"] for k in figures["kernels"]]
+    assert len(names) == len(set(names)) >= 2 and sum(k["share"] for k in figures["kernels"]) > 0.99
+    assert figures["peak_gflops"] > 0 and figures["peak_gbytes"] > 0
+    product = max(figures["kernels"], key=lambda k: k["multiply_adds"])
+    assert product["multiply_adds"] == 64 * 64 * 8 and product["gflops"] > 0 and "MatMul" in product["from"]
+    text = run(sonoc, folder, *bench)[0]
+    assert "3 runs after 1" in text and all(name in text for name in names)
+    if "|jit" in run(sonoc, folder, "bench", "--help")[0]:  # built with LLVM
+        by_jit = json.loads(run(sonoc, folder, *bench, "--json", "--backend=jit")[0])
+        assert [k["name"] for k in by_jit["kernels"]] == names
+    whole = json.loads(run(sonoc, folder, *bench, "--json", "--backend=interp")[0])
+    assert whole["kernels"] == [] and whole["ms"]["minimum"] > 0
+
+
+def test_profile(sonoc, folder):
+    """profile writes each kernel of each run into the trace, in order, and draws one run."""
+    run(sonoc, folder, "profile", "two.sonoc", "-q", "--runs=2", "--cc=cc -O1", "-o", "t.json", "--svg=t.svg")
+    events = json.loads((folder / "t.json").read_text())["traceEvents"]
+    names = [e["name"] for e in events]
+    half = len(names) // 2
+    assert half >= 2 and names[:half] == names[half:] and [e["args"]["run"] for e in events] == [0] * half + [1] * half
+    assert all(a["ts"] + a["dur"] <= b["ts"] + 0.001 for a, b in zip(events, events[1:]))
+    texts = [t.text for t in xml.etree.ElementTree.parse(folder / "t.svg").iter("{http://www.w3.org/2000/svg}title")]
+    assert [text.split(":")[0] for text in texts] == names[:half]
+    run(sonoc, folder, "profile", "two.sonoc", "-q", "--cc=cc -O1", "-o", "nowhere/t.json", status=3)
+
+
+HOOKED = """
+#include "net.h"
+#include <stdio.h>
+static void tell(void *context, int kernel) { printf("%s%d ", (const char *)context, kernel); }
+int main(void) {
+    static float x[64 * 64], y[64 * 8];
+    struct net m;
+    if (net_init(&m) || net_run(&m, x, y)) return 1;
+    m.before_kernel = tell;
+    m.profile_context = "k";
+    return net_run(&m, x, y);
+}
+"""
+
+
+def test_compile_profile(sonoc, folder):
+    """A run of C with --profile calls the caller's function before each kernel and at the end, if there is one."""
+    run(sonoc, folder, "compile", "two.sonoc", "-o", "net.c")
+    assert "before_kernel" not in (folder / "net.c").read_text() + (folder / "net.h").read_text()
+    report = run(sonoc, folder, "compile", "two.sonoc", "-o", "net.c", "--profile", "--json")[0]
+    kernels = len(json.loads(report)["kernels"])
+    (folder / "main.c").write_text(HOOKED)
+    subprocess.run(["cc", "-O1", "main.c", "net.c", "-o", "net"], cwd=folder, check=True)
+    said = subprocess.run(["./net"], cwd=folder, check=True, capture_output=True, text=True).stdout
+    assert said.split() == [f"k{i}" for i in range(kernels + 1)], said
+
+
 def test_json(sonoc, folder):
     """Whatever prints figures prints them as JSON, too."""
     np.savez(folder / "in.npz", x=X)
@@ -168,6 +235,7 @@ def main():
     for test in tests:
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "m.sonoc").write_text(GRAPH)
+            (Path(folder) / "two.sonoc").write_text(TWO)
             try:
                 test(sonoc, Path(folder))
             except Exception:

@@ -117,6 +117,39 @@ def test_bisect(sonoc, folder):
     assert printed.count("Tile") == 1 and "%a = Tile" in printed
 
 
+CHAIN = """graph g(%x: f32[1,4,40,40]) -> (%y) {{
+    %w = constant f32[4,4,3,3] {{{weights}}}
+    %s = {source}(%x) : ?
+    %a = Abs(%s) : ?
+    %c0 = Add(%a, %s) : ?
+{links}
+    %y = Relu(%c{n}) : ?
+}}
+"""
+WRONG_RULE = "rule no_abs: BIT level 1\n    match y = Abs(x)\n    make  y = x\n"
+
+
+def write_chain(folder, source, n):
+    """A rewrite in front of n convolutions: right if what `source` gives is not negative."""
+    links = "\n".join(f"    %c{i + 1} = Conv(%c{i}, %w) {{pads = [1, 1, 1, 1]}} : ?" for i in range(n))
+    weights = ", ".join(f"{(i % 7 - 3) / 8}" for i in range(144))
+    (folder / "chain.sonoc").write_text(CHAIN.format(source=source, weights=weights, links=links, n=n))
+    (folder / "wrong.rules").write_text(WRONG_RULE)
+
+
+def test_check(sonoc, folder):
+    """What a pass changed is judged by itself; knowing where its input comes from is no fault; a fault is named and cut out."""
+    options = ("-q", "--check-passes", "--passes=infer,rules", "--rules=wrong.rules", "--reduced=small.sonoc")
+    write_chain(folder, "Sigmoid", 12)
+    _, said = run(sonoc, folder, "opt", "chain.sonoc", *options[1:])
+    assert "2 passes changed the graph and kept their promise" in said and "whole graph" not in said, said
+    write_chain(folder, "Sin", 12)
+    _, said = run(sonoc, folder, "opt", "chain.sonoc", *options, status=1)
+    assert "pass 'rules' is not BIT: rewrite 1 of it, at Abs 'a'" in said, said
+    small = (folder / "small.sonoc").read_text()
+    assert "Abs" in small and "Conv" not in small, small
+
+
 def test_reduce(sonoc, folder):
     """What does not matter for a failure goes; the exit status stays the same."""
     command = ["sh", "-c", "grep -q Sigmoid {} && exit 7; exit 0"]

@@ -102,6 +102,7 @@ int command_compile(Session *s) {
     EmitOptions options = {
         .prefix = c_identifier(s->unit.arena, prefix), .header_name = file_name(paths.header),
         .weights_name = file_name(paths.weights), .weights = form, .caller_arena = !strcmp(o->arena, "caller"),
+        .profile = o->profile,
     };
     EmitResult result = {0};
     session_stage(s, "printing C");

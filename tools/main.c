@@ -73,6 +73,7 @@ static int run_command(const Options *options) {
     s->options = options;
     s->progress = progress_start(options->quiet);
     s->timeline.arena = s->unit.arena;
+    pipeline_begin(s);
     int status = run_session(s);
     unit_end(&s->unit);
     free(s);

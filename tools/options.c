@@ -22,7 +22,9 @@ static const char target_names[] =
     "|native|multi";
 static const char backend_names[] =
 #define BACKEND(name, ...) "|" #name
+#define CODE_BACKEND BACKEND
 #include "backends.def"
+#undef CODE_BACKEND
 #undef BACKEND
     ;
 #define TARGET_NAMES (target_names + 1)
@@ -31,8 +33,9 @@ static const char backend_names[] =
 #define IN(command) (1u << CMD_##command)
 #define TOP (1u << CMD_COUNT)
 #define RUNS (IN(run) | IN(verify))
-#define MODEL (IN(compile) | IN(show) | IN(opt) | IN(bisect) | IN(reduce) | RUNS)
-#define ALL (TOP | MODEL | IN(ops) | IN(targets) | IN(passes) | IN(rules))
+#define TIMES (IN(bench) | IN(profile))
+#define MODEL (TIMES | IN(compile) | IN(show) | IN(opt) | IN(bisect) | IN(reduce) | RUNS)
+#define ALL (TOP | MODEL | IN(ops) | IN(targets) | IN(passes) | IN(rules) | IN(cache))
 
 const OptionInfo option_infos[] = {
 #define OPTION(field, name, letter, kind, argument, standard, commands, help)                      \

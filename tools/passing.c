@@ -91,6 +91,7 @@ static bool check_passes(Session *s, const PassOptions *options) {
             diag_note(&s->unit, "%d passes could not be checked; the last: %s", r.unchecked, r.unchecked_why);
         const char *size = arena_format(s->unit.arena, ", at extents of at most %" PRId64, r.shrunk_to);
         diag_note(&s->unit, "%d passes changed the graph and kept their promise%s", r.checked, r.shrunk_to ? size : "");
+        if (r.whole) diag_note(&s->unit, "%d of them were judged by the whole graph", r.whole);
         return true;
     }
     const Pass *p = pass_find(r.pass);

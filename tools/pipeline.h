@@ -13,6 +13,7 @@
 typedef struct Session {
     Unit unit;
     const Options *options;
+    Driver driver;               /* as the options say */
     Progress *progress;
     Timeline timeline;
     const struct RuleSet *rules; /* of --rules; none without it */
@@ -30,8 +31,12 @@ bool pipeline_passes(Session *s);
 Program *pipeline_program(Session *s, bool plain);
 /* As pipeline_program, after it, for another target. */
 Program *pipeline_replan(Session *s, const Target *target, bool plain);
+/* Sets the session's driver. */
+void pipeline_begin(Session *s);
 /* The program made ready by a backend, in the session's unit; sonoc_close unloads it.  NULL: reported. */
 struct sonoc_model *pipeline_model(Session *s, const Program *p, const char *backend);
+/* The same for the model as a whole, which may come from the cache. */
+struct sonoc_model *pipeline_kept_model(Session *s);
 
 /* The name of what is being done from now on, for the terminal and the timeline; NULL: nothing. */
 void session_stage(Session *s, const char *what);

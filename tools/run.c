@@ -82,8 +82,7 @@ static double now(void) {
 
 int command_run(Session *s) {
     const Options *o = s->options;
-    const Program *p = pipeline_program(s, o->plain);
-    Model *m = p ? pipeline_model(s, p, o->backend) : NULL;
+    Model *m = pipeline_kept_model(s);
     const Tensor **inputs = m ? ports_inputs(s, m) : NULL;
     double start = now();
     const Tensor **outputs = inputs ? ports_run(s, m, inputs) : NULL;

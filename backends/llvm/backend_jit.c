@@ -5,29 +5,58 @@
 
 typedef struct Opened {
     JitModule *module;
-    const void **constants; /* by buffer id */
+    const void **constants; /* by buffer id; NULL: `weights` has them in one piece */
+    const void *weights;
 } Opened;
 
 void *backend_jit_open(const Program *p, const char *options, RunError *error) {
-    JitOptions jit = {0};
     Text code = {.arena = p->unit->arena};
-    (void)options;
-    if (!jit_compile(p, &jit, &code, error)) return NULL;
-    Opened *o = NEW(p->unit->arena, Opened);
-    o->module = jit_load(code.at, code.n, &jit, error);
-    if (!o->module) return NULL;
-    o->constants = NEW_ARRAY(p->unit->arena, const void *, p->buffers.n + 1);
-    for (int i = 0; i < p->buffers.n; i++)
-        if (p->buffers.at[i]->data) o->constants[i] = p->buffers.at[i]->data->data;
-    return o;
+    return backend_jit_compile(p, options, &code, error) ? backend_jit_bind(p, code.at, code.n, error) : NULL;
 }
 
-bool backend_jit_run(const void *opened, void *arena, const void *const *inputs,
-                     void *const *outputs, RunError *error) {
+bool backend_jit_run(const void *opened, void *arena, const void *const *inputs, void *const *outputs,
+                     const KernelHook *hook, RunError *error) {
     const Opened *o = opened;
     (void)error;
-    jit_run_scattered(o->module, o->constants, arena, inputs, outputs);
+    if (o->constants)
+        jit_run_scattered(o->module, o->constants, arena, inputs, outputs, hook);
+    else
+        jit_run(o->module, o->weights, arena, inputs, outputs, hook);
     return true;
 }
 
 void backend_jit_close(void *opened) { jit_unload(((Opened *)opened)->module); }
+
+const char *backend_jit_machine(Arena *a, const char *options, RunError *error) {
+    (void)options;
+    (void)error;
+    return jit_machine(a);
+}
+
+bool backend_jit_compile(const Program *p, const char *options, Text *code, RunError *error) {
+    JitOptions jit = {0};
+    (void)options;
+    return jit_compile(p, &jit, code, error);
+}
+
+static void *open_code(Opened *o, const void *code, size_t bytes, RunError *error) {
+    JitOptions jit = {0};
+    o->module = jit_load(code, bytes, &jit, error);
+    return o->module ? o : NULL;
+}
+
+void *backend_jit_bind(const Program *p, const void *code, size_t code_bytes, RunError *error) {
+    Opened *o = NEW(p->unit->arena, Opened);
+    o->constants = NEW_ARRAY(p->unit->arena, const void *, p->buffers.n + 1);
+    for (int i = 0; i < p->buffers.n; i++)
+        if (p->buffers.at[i]->data) o->constants[i] = p->buffers.at[i]->data->data;
+    return open_code(o, code, code_bytes, error);
+}
+
+void *backend_jit_load(Arena *a, const void *code, size_t code_bytes, const void *weights, size_t weights_bytes,
+                       RunError *error) {
+    Opened *o = NEW(a, Opened);
+    (void)weights_bytes;
+    o->weights = weights;
+    return open_code(o, code, code_bytes, error);
+}

@@ -92,7 +92,7 @@ void unit_add_kernel(const Frame *f, const LlvmUnit *u, int number) {
     Emitter e = {.program = f->program, .kernel = k, .context = u->context, .module = u->module};
     Escape *escape_here = arena_escape(f->arena);
     e.builder = builder_resume(f->program, k);
-    e.arena = arena_new(NULL, 0, escape_here);
+    e.arena = arena_new(arena_allocator(f->arena), 0, escape_here);
     if (!e.arena) escape(escape_here, STATUS_LIMIT, "out of memory");
     e.function = kernel_declared(f, u, number);
     e.ir = LLVMCreateBuilderInContext(u->context);
@@ -132,9 +132,31 @@ static void call_kernel(Runner *r, int number) {
     LLVMBuildCall2(r->ir, kernel_type(f, r->unit->context, number), function, args, (unsigned)params->list.n, "");
 }
 
+/* if (hook) hook->before(hook->context, number) */
+static void tell_hook(Runner *r, int number) {
+    LLVMContextRef c = r->unit->context;
+    if (!r->hook) return;
+    Value function = LLVMGetBasicBlockParent(LLVMGetInsertBlock(r->ir));
+    LLVMBasicBlockRef tell = LLVMAppendBasicBlockInContext(c, function, "");
+    LLVMBasicBlockRef next = LLVMAppendBasicBlockInContext(c, function, "");
+    LLVMBuildCondBr(r->ir, LLVMBuildIsNull(r->ir, r->hook, ""), next, tell);
+    LLVMPositionBuilderAtEnd(r->ir, tell);
+    LLVMTypeRef types[] = {LLVMPointerTypeInContext(c, 0), LLVMInt32TypeInContext(c)};
+    LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(c), types, 2, false);
+    Value before = pointer_from(r, r->hook, 0), context = pointer_from(r, r->hook, 1);
+    Value args[] = {context, LLVMConstInt(types[1], (unsigned long long)number, false)};
+    LLVMBuildCall2(r->ir, type, before, args, 2, "");
+    LLVMBuildBr(r->ir, next);
+    LLVMPositionBuilderAtEnd(r->ir, next);
+}
+
 void runner_fill(Runner *r, const Value *outputs) {
     const Program *p = r->frame->program;
-    for (int i = 0; i < p->kernels.n; i++) call_kernel(r, i);
+    for (int i = 0; i < p->kernels.n; i++) {
+        tell_hook(r, i);
+        call_kernel(r, i);
+    }
+    tell_hook(r, p->kernels.n);
     for (int i = 0; i < p->outputs.n; i++) {
         const Buffer *b = p->outputs.at[i].buffer;
         if (program_output_is_direct(p, i) || !b->count) continue;
@@ -144,16 +166,17 @@ void runner_fill(Runner *r, const Value *outputs) {
     }
 }
 
-/* void NAME(weights, arena, inputs, outputs) */
+/* void NAME(weights, arena, inputs, outputs, hook) */
 static void add_runner(const Frame *f, const LlvmUnit *u, const char *name, bool scattered) {
     const Program *p = f->program;
     LLVMContextRef c = u->context;
-    Value function = LLVMAddFunction(u->module, name, function_type(f, c, LLVMVoidTypeInContext(c), 4));
+    Value function = LLVMAddFunction(u->module, name, function_type(f, c, LLVMVoidTypeInContext(c), 5));
     Value *outputs = NEW_ARRAY(f->arena, Value, p->outputs.n + 1);
     Runner r = {.frame = f, .unit = u, .ir = LLVMCreateBuilderInContext(c), .scattered = scattered};
     LLVMPositionBuilderAtEnd(r.ir, LLVMAppendBasicBlockInContext(c, function, ""));
     r.weights = LLVMGetParam(function, 0);
     r.arena = LLVMGetParam(function, 1);
+    r.hook = LLVMGetParam(function, 4);
     r.image = weights_place(p);
     r.places = NEW_ARRAY(f->arena, Value, p->buffers.n + 1);
     for (int i = 0; i < p->inputs.n; i++)

@@ -20,7 +20,8 @@ typedef struct LlvmUnits {
 } LlvmUnits;
 
 /* As several modules of about the same work each.  What runs all are two functions of the last one (jit.h):
- *   void PREFIX_run(const void *weights, void *arena, const void *const *inputs, void *const *outputs)
+ *   void PREFIX_run(const void *weights, void *arena, const void *const *inputs, void *const *outputs,
+ *                   const KernelHook *hook)
  *   void PREFIX_run_scattered(const void *const *constants, void *arena, ...) */
 LlvmUnits emit_llvm_split(const Program *p, const char *prefix);
 void llvm_units_free(LlvmUnits *units);

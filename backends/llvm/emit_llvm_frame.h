@@ -24,6 +24,7 @@ typedef struct Runner {
     const LlvmUnit *unit;
     LLVMBuilderRef ir;
     LLVMValueRef arena, weights;     /* weights: of the image; scattered: a table of pointers, by buffer id */
+    LLVMValueRef hook;               /* points to a KernelHook, or is null when it runs; NULL: there is none */
     bool scattered;
     WeightsImage image;
     LLVMValueRef *places;            /* by buffer id: inputs and outputs */

@@ -12,7 +12,8 @@
 
 #include "machine.h"
 
-typedef void RunFn(const void *weights, void *arena, const void *const *inputs, void *const *outputs);
+typedef void RunFn(const void *weights, void *arena, const void *const *inputs, void *const *outputs,
+                   const KernelHook *hook);
 
 struct JitModule {
     LLVMOrcLLJITRef jit;
@@ -121,11 +122,12 @@ void jit_unload(JitModule *m) {
     free(m);
 }
 
-void jit_run(const JitModule *m, const void *weights, void *arena, const void *const *inputs, void *const *outputs) {
-    m->run(weights, arena, inputs, outputs);
+void jit_run(const JitModule *m, const void *weights, void *arena, const void *const *inputs, void *const *outputs,
+             const KernelHook *hook) {
+    m->run(weights, arena, inputs, outputs, hook);
 }
 
 void jit_run_scattered(const JitModule *m, const void *const *constants, void *arena, const void *const *inputs,
-                       void *const *outputs) {
-    m->run_scattered(constants, arena, inputs, outputs);
+                       void *const *outputs, const KernelHook *hook) {
+    m->run_scattered(constants, arena, inputs, outputs, hook);
 }

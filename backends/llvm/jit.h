@@ -29,10 +29,11 @@ JitModule *jit_load(const void *code, size_t bytes, const JitOptions *options, R
 void jit_unload(JitModule *m);
 
 /* Runs all kernels.  `weights` is the image of the constants, `arena` has Program.arena_bytes bytes and is aligned to
- * 64; inputs and outputs in the order of the ports, row-major. */
-void jit_run(const JitModule *m, const void *weights, void *arena, const void *const *inputs, void *const *outputs);
+ * 64; inputs and outputs in the order of the ports, row-major; the hook may be NULL. */
+void jit_run(const JitModule *m, const void *weights, void *arena, const void *const *inputs, void *const *outputs,
+             const KernelHook *hook);
 /* The same without an image: by the id of a constant buffer, where its elements are (no alignment needed). */
 void jit_run_scattered(const JitModule *m, const void *const *constants, void *arena, const void *const *inputs,
-                       void *const *outputs);
+                       void *const *outputs, const KernelHook *hook);
 
 #endif

@@ -58,8 +58,8 @@ void *backend_count_open(const Program *p, const char *options, RunError *error)
 }
 
 bool backend_count_run(const void *opened, void *arena, const void *const *inputs, void *const *outputs,
-                       RunError *error) {
-    return backend_interp_run(opened, arena, inputs, outputs, error);
+                       const KernelHook *hook, RunError *error) {
+    return backend_interp_run(opened, arena, inputs, outputs, hook, error);
 }
 
 void backend_count_close(void *opened) { backend_interp_close(opened); }

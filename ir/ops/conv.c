@@ -94,14 +94,14 @@ void need_conv(const Node *n, int input, InputNeed *need) {
     if (input == 1) return;
     Conv c = conv_of(n);
     if (is_weighted_sum(&c)) {
-        *need = (InputNeed){.need = NEED_ELEMENTS, .once = true};
+        *need = (InputNeed){.need = NEED_ELEMENTS, .readings = 1};
         return;
     }
     need->need = NEED_CHANNELS_LAST;
     bool tiled = winograd_pays(&c);
     for (int d = 0; d < c.axes; d++) {
         const Window *w = &c.window;
-        int64_t outputs = tiled ? winograd_tiles(&c, d) * WINOGRAD_TILE : w->out[d];
+        int64_t outputs = tiled ? winograd_outputs(&c, d) : w->out[d];
         int64_t last =
             (outputs - 1) * w->stride[d] + (w->kernel[d] - 1) * w->dilation[d] - w->pad_begin[d];
         int64_t beyond = last - (c.x->dims[d + 2].size - 1);

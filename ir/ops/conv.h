@@ -19,10 +19,9 @@ typedef struct Conv {
 Conv conv_of(const Node *n);
 const Expr *conv_bias(Lower *l, const Conv *c, const Expr *channel, DType wide);    /* 0 where there is none */
 
-/* winograd.c: outputs of a tile along an axis; tiles along axis d; whether it is worth it; the kernels. */
-enum { WINOGRAD_TILE = 4 };
-int64_t winograd_tiles(const Conv *c, int d);
+/* winograd.c: whether it is worth it; then the outputs along axis d, in whole tiles; the kernels. */
 bool winograd_pays(const Conv *c);
+int64_t winograd_outputs(const Conv *c, int d);
 void conv_winograd(Lower *l, Conv *c);
 
 #endif

@@ -50,6 +50,12 @@ bool infer_moments(Infer *f, Node *n) {
     return true;
 }
 
+/* A chunk is read for its mean and, from cache, for its squares. */
+void need_moments(const Node *n, int input, InputNeed *need) {
+    (void)n;
+    if (input == 0) *need = (InputNeed){.need = NEED_ELEMENTS, .readings = 2};
+}
+
 /* Whole trailing axes as long as they fit, then the largest part of the next that divides it. */
 static void plan_chunk(Moments *m) {
     int rank = m->x->rank;

@@ -87,6 +87,6 @@ enum sonoc_status sonoc_run(struct sonoc_context *c, const void *const *inputs, 
     error_clear(error);
     if (!choose_buffers(c, inputs, outputs))
         return error_set(error, SONOC_LIMIT, "out of memory for inputs and outputs");
-    if (m->backend->run(m->opened, c->memory, c->inputs_now, c->outputs_now, &why)) return SONOC_OK;
+    if (m->backend->run(m->opened, c->memory, c->inputs_now, c->outputs_now, NULL, &why)) return SONOC_OK;
     return error_set(error, SONOC_REFUSED, "backend %s: %s", m->backend->name, why.message);
 }

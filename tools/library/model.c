@@ -29,28 +29,34 @@ static struct sonoc_port *ports_of(Arena *a, const Port *ports, int n) {
     return list;
 }
 
-bool model_load(struct sonoc_model *m, const char *backend, const char *options) {
+void model_fill(struct sonoc_model *m, const char *backend) {
     const Program *p = m->program;
-    RunError error = {0};
     m->backend = backend_find(backend);
     m->arena_bytes = (size_t)p->arena_bytes;
     m->n_inputs = p->inputs.n;
     m->n_outputs = p->outputs.n;
     m->inputs = ports_of(m->unit->arena, p->inputs.at, p->inputs.n);
     m->outputs = ports_of(m->unit->arena, p->outputs.at, p->outputs.n);
-    m->opened = m->backend->open(p, options, &error);
-    atomic_init(&m->users, 1);
-    if (m->opened) return true;
-    const char *why = arena_format(m->unit->arena, "backend %s: %s", backend, error.message);
+}
+
+bool model_failed(const struct sonoc_model *m, const RunError *error) {
+    const char *why = arena_format(m->unit->arena, "backend %s: %s", m->backend->name, error->message);
     return diag(m->unit, NO_PLACE, D_RUN_FAILED, why);
 }
 
-struct sonoc_model *model_of_program(const Program *p, const char *backend, const char *options) {
-    struct sonoc_model *m = NEW(p->unit->arena, struct sonoc_model);
-    m->unit = p->unit;
-    m->program = p;
-    m->memory = arena_allocator(p->unit->arena);
-    return model_load(m, backend, options) ? m : NULL;
+bool model_open_program(struct sonoc_model *m, const char *backend, const char *options) {
+    RunError error = {0};
+    model_fill(m, backend);
+    m->opened = m->backend->open(m->program, options, &error);
+    return m->opened || model_failed(m, &error);
+}
+
+struct sonoc_model *model_in(Unit *u) {
+    struct sonoc_model *m = NEW(u->arena, struct sonoc_model);
+    m->unit = u;
+    m->memory = arena_allocator(u->arena);
+    atomic_init(&m->users, 1);
+    return m;
 }
 
 const char *sonoc_version(void) { return SONOC_VERSION; }

@@ -11,7 +11,7 @@ struct sonoc_model {
     Unit own;                /* of a model that was opened by sonoc_open */
     Allocator allocator;     /* `memory` points to it, or is NULL */
     const Allocator *memory;
-    const Program *program;
+    const Program *program;  /* NULL: it came from the cache */
     const Backend *backend;
     void *opened;
     struct sonoc_port *inputs, *outputs;
@@ -20,10 +20,14 @@ struct sonoc_model {
     atomic_int users;        /* whoever opened it, and its contexts */
 };
 
-/* Has a backend make p ready, in p's unit, which outlives the model.  NULL: reported. */
-struct sonoc_model *model_of_program(const Program *p, const char *backend, const char *options);
-/* Makes the program of `m` ready: all but `unit` and `program` is set here.  false: reported. */
-bool model_load(struct sonoc_model *m, const char *backend, const char *options);
+/* A model in a unit that outlives it. */
+struct sonoc_model *model_in(Unit *u);
+/* Has a backend make the model's program ready.  false: reported. */
+bool model_open_program(struct sonoc_model *m, const char *backend, const char *options);
+/* The part of that which asks no backend. */
+void model_fill(struct sonoc_model *m, const char *backend);
+/* Reports what a backend says; gives false. */
+bool model_failed(const struct sonoc_model *m, const RunError *error);
 
 void error_clear(struct sonoc_error *error);
 /* Gives the status. */

@@ -1,8 +1,7 @@
 /* open.c - from a model file to a model that can be run: the driver, as struct sonoc_options says. */
-#include "model.h"
+#include "kept.h"
 
 #include "custom.h"
-#include "driver.h"
 #include "plugins.h"
 #include <string.h>
 
@@ -10,6 +9,8 @@ typedef struct Opening {
     struct sonoc_model *model;
     struct sonoc_options options;
     Driver driver;
+    PassOptions passes;
+    char cache[CACHE_PATH];
 } Opening;
 
 static int list_length(const void *list) {
@@ -29,6 +30,7 @@ static bool options_read(struct sonoc_options *to, const struct sonoc_options *f
         return !error_set(error, SONOC_USAGE, "optimize is %d, should be 0 to 3", to->optimize);
     if ((int)to->exactness < SONOC_BIT || (int)to->exactness > SONOC_FAST)
         return !error_set(error, SONOC_USAGE, "exactness is %d, which is no promise", (int)to->exactness);
+    if (to->cache_bytes < 0) return !error_set(error, SONOC_USAGE, "cache_bytes is negative");
     if (to->threads < 0) return !error_set(error, SONOC_USAGE, "threads is %d", to->threads);
     if (!backend_find(to->backend)) return !error_set(error, SONOC_USAGE, "there is no backend '%s'", to->backend);
     if (to->target && !target_find(to->target))
@@ -48,33 +50,41 @@ static bool enter_operators(Unit *u, const struct sonoc_options *o) {
     return ok;
 }
 
-static PassOptions passes_of(const struct sonoc_options *o, const struct RuleSet *rules) {
+static PassOptions passes_of(const struct sonoc_options *o) {
     PassOptions to = pass_options_default();
     to.level = o->optimize;
     to.exactness = o->exactness == SONOC_BIT ? CLASS_BIT : o->exactness == SONOC_REAL ? CLASS_REAL : CLASS_FAST;
     to.only = o->passes;
-    to.rules = rules;
     return to;
 }
 
-static const Program *compile(const Driver *d, const struct sonoc_options *o) {
+static const Program *compile(void *context) {
+    Opening *o = context;
+    const Driver *d = &o->driver;
+    if (!enter_operators(d->unit, &o->options)) return NULL;
     if (path_ends(d->path, ".loops")) return driver_read_loops(d);
-    const struct RuleSet *rules = driver_rules(d);
-    Graph *g = rules ? driver_read(d) : NULL;
+    o->passes.rules = driver_rules(d);
+    Graph *g = o->passes.rules ? driver_read(d) : NULL;
     if (!g) return NULL;
-    PassOptions chosen = passes_of(o, rules);
     driver_stage(d, "running passes");
-    return passes_run(g, &chosen) ? driver_lower(d, g, &chosen) : NULL;
+    return passes_run(g, &o->passes) ? driver_lower(d, g, &o->passes) : NULL;
+}
+
+/* Operators that only this process knows cannot be a part of a key. */
+static const char *cache_of(Opening *o) {
+    if (o->options.operators && o->options.operators[0]) return NULL;
+    if (o->options.cache) return *o->options.cache ? o->options.cache : NULL;
+    return cache_folder(o->cache) ? o->cache : NULL;
 }
 
 static bool open_in_unit(Opening *opening) {
-    struct sonoc_model *m = opening->model;
     const struct sonoc_options *o = &opening->options;
-    if (!enter_operators(m->unit, o)) return false;
-    m->program = compile(&opening->driver, o);
-    if (!m->program) return false;
-    tell_stage(opening, "loading");
-    return model_load(m, o->backend, o->compiler);
+    Recipe recipe = {
+        .driver = &opening->driver, .passes = &opening->passes, .backend = o->backend, .compiler = o->compiler,
+        .plugins = o->plugins, .n_plugins = list_length(o->plugins), .cache = cache_of(opening),
+        .cache_bytes = o->cache_bytes ? o->cache_bytes : CACHE_BYTES, .compile = compile, .context = opening,
+    };
+    return model_make(opening->model, &recipe);
 }
 
 static void add_line(struct sonoc_error *error, const char *line) {
@@ -129,6 +139,7 @@ static struct sonoc_model *model_new(const struct sonoc_options *o, const char *
     m->allocator = given;
     m->memory = o->allocator ? &m->allocator : NULL;
     m->unit = &m->own;
+    atomic_init(&m->users, 1);
     if (unit_begin_with(m->unit, path, o->max_memory, m->memory)) return m;
     memory_free(o->allocator ? &given : NULL, m, sizeof *m);
     return NULL;
@@ -167,6 +178,7 @@ static struct sonoc_model *model_open(const void *bytes, size_t size, const char
         .n_dims = list_length(o->dims), .rules = o->rules,
         .target = o->target ? target_find(o->target) : &targets[0], .stage = tell_stage, .context = &opening,
     };
+    opening.passes = passes_of(o);
     if (open_guarded(&opening, error)) return opening.model;
     model_free(opening.model);
     return NULL;

@@ -1,0 +1,202 @@
+/* kept.c - models from the cache, and into it.
+ *
+ * The key of an entry is a hash of the model, of everything that decides what it is compiled to, and of what the code
+ * depends on.  External data is known only once a model was read: an entry tells its files, and counts as absent when
+ * one of them has other contents now. */
+#include "kept.h"
+
+#include "build_id.h"
+#include "file.h"
+#include "meta.h"
+#include "weights.h"
+#include <inttypes.h>
+#include <string.h>
+
+enum { PART_LABEL, PART_META, PART_CODE, PART_WEIGHTS };
+
+static CacheKey key_of_bytes(const void *bytes, size_t n) {
+    CacheSpan span = {bytes, n};
+    return cache_key(&span, 1);
+}
+
+/* Everything about the compilation that is not a file. */
+static const char *settings_text(const Recipe *r) {
+    const Driver *d = r->driver;
+    const PassOptions *p = r->passes;
+    Text text = {.arena = d->unit->arena};
+    text_add(&text, "%s -O%d class %d fold %" PRId64 " target %s plain %d", r->backend, p->level, (int)p->exactness,
+             p->fold_limit, d->target->name, d->plain);
+    text_add(&text, " passes '%s' stop '%s' limit %" PRId64, p->only ? p->only : "",
+             p->stop_after ? p->stop_after : "", p->limited ? p->rewrite_limit : -1);
+    for (int i = 0; i < d->n_dims; i++) text_add(&text, " dim '%s'", d->dims[i]);
+#define LIMIT(field, standard, what) text_add(&text, " " #field " %" PRId64, d->import.limits.field);
+#include "limits.def"
+#undef LIMIT
+    return text.at;
+}
+
+typedef VEC(CacheSpan) Spans;
+
+static void add_text(Arena *a, Spans *spans, const char *text) {
+    vec_push(a, spans, ((CacheSpan){text, strlen(text)}));
+}
+
+static bool add_file(Unit *u, Spans *spans, const char *path) {
+    Span bytes;
+    if (!file_map(u, path, &bytes)) return false;
+    vec_push(u->arena, spans, ((CacheSpan){bytes.at, bytes.n}));
+    return true;
+}
+
+/* The model is mapped here: what is hashed is what is compiled. */
+static bool map_model(Driver *d, Span *bytes) {
+    *bytes = (Span){0};
+    if (d->bytes) return true;
+    if (!file_map(d->unit, d->path, bytes)) return false;
+    d->bytes = bytes->at;
+    d->n_bytes = bytes->n;
+    return true;
+}
+
+static bool find_key(const Recipe *r, const char *machine, CacheKey *key) {
+    Driver *d = r->driver;
+    Arena *a = d->unit->arena;
+    Spans spans = {0};
+    const char *dot = strrchr(d->path, '.');
+    add_text(a, &spans, build_id(a));
+    add_text(a, &spans, machine);
+    add_text(a, &spans, settings_text(r));
+    add_text(a, &spans, dot ? dot : "");
+    if (d->rules && !add_file(d->unit, &spans, d->rules)) return false;
+    for (int i = 0; i < r->n_plugins; i++)
+        if (!add_file(d->unit, &spans, r->plugins[i])) return false;
+    Span mapped;
+    if (!map_model(d, &mapped)) return false;
+    vec_push(a, &spans, ((CacheSpan){d->bytes, d->n_bytes}));
+    *key = cache_key(spans.at, spans.n);
+    file_forget(mapped);
+    return true;
+}
+
+/* Finding. */
+
+static bool files_are_same(Unit *u, const MetaFiles *files) {
+    Folder *folder = files->n ? folder_new(u, NULL) : NULL;
+    for (int i = 0; i < files->n; i++) {
+        const char *why, *location = name_intern(u->names, files->at[i].location);
+        const Span *bytes = folder_map(folder, location, &why);
+        if (!bytes) return false;
+        CacheKey key = key_of_bytes(bytes->at, bytes->n);
+        file_forget(*bytes);
+        if (key.high != files->at[i].key.high || key.low != files->at[i].key.low) return false;
+    }
+    return true;
+}
+
+static void close_entry(void *entry) { cache_close(entry); }
+
+static bool load_entry(struct sonoc_model *m, const Recipe *r, const CacheEntry *e) {
+    const CacheSpan *meta = &e->parts[PART_META], *code = &e->parts[PART_CODE], *weights = &e->parts[PART_WEIGHTS];
+    MetaFiles files = {0};
+    RunError error;
+    if (!meta_read(meta->at, meta->n, m, &files) || !files_are_same(m->unit, &files)) return false;
+    m->backend = backend_find(r->backend);
+    m->opened = code_backend_find(r->backend)->load(m->unit->arena, code->at, code->n, weights->at, weights->n, &error);
+    return m->opened;
+}
+
+static bool find_entry(struct sonoc_model *m, const Recipe *r, CacheKey key) {
+    CacheEntry *entry = NEW(m->unit->arena, CacheEntry);
+    unit_at_end(m->unit, close_entry, entry);
+    return cache_open(r->cache, key, entry) && load_entry(m, r, entry);
+}
+
+/* Keeping. */
+
+static void write_label(CacheWriter *w, const Recipe *r) {
+    cache_write(w, r->driver->path, strlen(r->driver->path));
+    cache_write(w, ": ", 2);
+    const char *settings = settings_text(r);
+    cache_write(w, settings, strcspn(settings, "'"));
+}
+
+/* The image of weights.h, without making it in memory. */
+static void write_weights(CacheWriter *w, const Program *p) {
+    static const char zeros[WEIGHTS_ALIGN];
+    WeightsImage image = weights_place(p);
+    int64_t at = 0;
+    for (int i = 0; i < p->buffers.n; i++) {
+        const Buffer *b = p->buffers.at[i];
+        if (image.offsets[i] < 0 || !b->count) continue;
+        if (image.offsets[i] < at || image.offsets[i] - at >= WEIGHTS_ALIGN)
+            BUG(p->unit, "constant '%s' is out of its order in the image", b->name);
+        size_t bytes = (size_t)b->count * (size_t)dtypes[b->type].bytes;
+        cache_write(w, zeros, (size_t)(image.offsets[i] - at));
+        cache_write(w, b->data->data, bytes);
+        at = image.offsets[i] + (int64_t)bytes;
+    }
+    cache_write(w, zeros, (size_t)(image.bytes - at));
+}
+
+static void keep(const struct sonoc_model *m, const Recipe *r, CacheKey key, const Text *code, const MetaFiles *files) {
+    CacheWriter *w = cache_begin(r->cache, key);
+    Text meta = {.arena = m->unit->arena};
+    if (!w) {
+        diag_note(m->unit, "the compiled model cannot be kept in %s", r->cache);
+        return;
+    }
+    meta_write(m, files, &meta);
+    write_label(w, r);
+    cache_next_part(w);
+    cache_write(w, meta.at, meta.n);
+    cache_next_part(w);
+    cache_write(w, code->at, code->n);
+    cache_next_part(w);
+    write_weights(w, m->program);
+    cache_end(w, true, r->cache_bytes);
+}
+
+typedef struct Collected {
+    Unit *unit;
+    MetaFiles files;
+} Collected;
+
+static void collect_file(void *context, const char *location, const void *bytes, size_t n) {
+    Collected *c = context;
+    vec_push(c->unit->arena, &c->files, ((MetaFile){location, key_of_bytes(bytes, n)}));
+}
+
+static bool compile_and_keep(struct sonoc_model *m, Recipe *r, CacheKey key) {
+    const CodeBackend *b = code_backend_find(r->backend);
+    Collected collected = {.unit = m->unit};
+    Text code = {.arena = m->unit->arena};
+    RunError error = {0};
+    r->driver->import.on_file = collect_file;
+    r->driver->import.context = &collected;
+    m->program = r->compile(r->context);
+    if (!m->program) return false;
+    driver_stage(r->driver, "making code");
+    model_fill(m, r->backend);
+    if (!b->compile(m->program, r->compiler, &code, &error)) return model_failed(m, &error);
+    keep(m, r, key, &code, &collected.files);
+    m->opened = b->bind(m->program, code.at, code.n, &error);
+    return m->opened || model_failed(m, &error);
+}
+
+bool model_make(struct sonoc_model *m, Recipe *r) {
+    const CodeBackend *b = r->cache ? code_backend_find(r->backend) : NULL;
+    RunError error = {0};
+    CacheKey key;
+    if (b) {
+        driver_stage(r->driver, "looking into the cache");
+        const char *machine = b->machine(m->unit->arena, r->compiler, &error);
+        m->backend = backend_find(r->backend);
+        if (!machine) return model_failed(m, &error);
+        if (!find_key(r, machine, &key)) return false;
+        return find_entry(m, r, key) || compile_and_keep(m, r, key);
+    }
+    m->program = r->compile(r->context);
+    if (!m->program) return false;
+    driver_stage(r->driver, "making code");
+    return model_open_program(m, r->backend, r->compiler);
+}
