@@ -132,8 +132,8 @@ class Build:
         self.folder.mkdir(parents=True)
 
     def forms(self):
-        """Of weights: an image or an object is of the target's machine."""
-        return FORMS if self.name == self.target else ["literal", "arrays"] if self.target != "x86-64-v3" else ["arrays"]
+        """Of weights: all but arrays are in the byte order and the object format of the target."""
+        return FORMS if self.name == self.target else ["arrays"]
 
     def add(self, item):
         """Compile a model; return (model, expected outputs, line of the program), or None where sonoc refuses it."""
@@ -256,8 +256,8 @@ def check_versions(sonoc, item, form, compiler):
     (model, arrays), best = item, best_version()
     folder = FOLDER / f"versions-{model.name}"
     folder.mkdir(exist_ok=True)
-    subprocess.run([sonoc, "compile", model.path, "-o", folder / "model.c", "--target=multi", f"--weights={form}", "--quiet"],
-                   check=True)
+    command = [sonoc, "compile", model.path, "-o", folder / "model.c", "--target=multi", f"--weights={form}"]
+    subprocess.run([*command, "--quiet"], check=True)
     write_inputs(folder / "model.in", arrays)
     objects = ["model_weights.o"] if form == "object" else []
     strict = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]

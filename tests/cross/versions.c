@@ -1,6 +1,7 @@
 /* versions.c - runs a model that holds several plans, model.c, with the version that is asked for.
  *
- *     versions VERSION        reads model.in, writes model.out; 0: the version that init chooses, which it prints */
+ *     versions VERSION        reads model.in, writes model.out; 0: the version that init chooses,
+ * which it prints */
 #include "model.h"
 
 #include "runner.h"
