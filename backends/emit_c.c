@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static const char *upper(Emit *e) {
+const char *upper_prefix(const Emit *e) {
     char *text = arena_copy(e->arena, e->options->prefix, strlen(e->options->prefix));
     for (char *c = text; *c; c++)
         if (*c >= 'a' && *c <= 'z') *c = (char)(*c - 'a' + 'A');
@@ -29,7 +29,7 @@ static void name_ports(Emit *e) {
 
 const char *buffer_place(Emit *e, const Buffer *b) {
     const char *type = c_type(b->type);
-    if (b->kind == BUF_ARENA || b->kind == BUF_SCRATCH)
+    if (buffer_is_placed(b))
         return arena_format(e->arena, "(%s *)(arena + %lld)", type, (long long)b->offset);
     if (b->kind == BUF_CONST && e->form == WEIGHTS_ARRAYS) return e->array_names[b->id];
     if (b->kind == BUF_CONST)
@@ -55,9 +55,11 @@ static void print_signature(Emit *e, Text *out, const char *star) {
 
 static void print_init_signature(Emit *e, Text *out, const char *end) {
     const char *prefix = e->options->prefix;
-    text_add(out, "int %s_init(struct %s *m%s%s)%s", prefix, prefix,
+    text_add(out, "int %s_init(struct %s *m%s%s", prefix, prefix,
              e->options->caller_arena ? ", void *arena" : "",
-             e->form == WEIGHTS_FILE ? ", const void *weights, size_t weights_bytes" : "", end);
+             e->form == WEIGHTS_FILE ? ", const void *weights, size_t weights_bytes" : "");
+    threads_arguments(e, out);
+    text_add(out, ")%s", end);
 }
 
 static void print_ports_signature(Emit *e, Text *out, const char *end) {
@@ -65,15 +67,6 @@ static void print_ports_signature(Emit *e, Text *out, const char *end) {
     text_add(out,
              "int %s_run_ports(struct %s *m, const void *const *inputs, void *const *outputs)%s",
              prefix, prefix, end);
-}
-
-static int largest_rank(const Program *p) {
-    int rank = 1;
-    for (int i = 0; i < p->inputs.n; i++)
-        if (p->inputs.at[i].rank > rank) rank = p->inputs.at[i].rank;
-    for (int i = 0; i < p->outputs.n; i++)
-        if (p->outputs.at[i].rank > rank) rank = p->outputs.at[i].rank;
-    return rank;
 }
 
 /* The header. */
@@ -106,13 +99,20 @@ static const char *target_text(const Emit *e) {
     return e->n_plans == 1 ? e->program->target->name : "multi";
 }
 
+/* What the caller's arena must have, for the number of threads in the argument of init. */
+static const char *arena_size(const Emit *e) {
+    const char *up = upper_prefix(e);
+    return arena_format(e->arena, e->options->threads ? "%s_ARENA_SIZE(threads)" : "%s_ARENA_BYTES",
+                        up);
+}
+
 static void print_header_comment(Emit *e, Text *out) {
     const Program *p = e->program;
-    const char *prefix = e->options->prefix, *up = upper(e);
+    const char *prefix = e->options->prefix, *up = upper_prefix(e);
     text_add(out, "/* %s\n * The model ", e->options->header_name);
     comment_print(out, " * ", p->name);
     text_add(out,
-             " as C, made by sonoc for the target %s.  All arrays are row-major.\n *\n * Inputs:\n",
+             ", made by sonoc for the target %s.  All arrays are row-major.\n *\n * Inputs:\n",
              target_text(e));
     for (int i = 0; i < p->inputs.n; i++)
         print_port_comment(out, &p->inputs.at[i], e->input_names[i]);
@@ -126,11 +126,12 @@ static void print_header_comment(Emit *e, Text *out) {
     text_add(out, " * Both give %s_OK, or tell what is wrong and write nothing.\n", up);
     if (e->options->caller_arena)
         text_add(out,
-                 " * The caller gives %s_ARENA_BYTES bytes of scratch memory, aligned to 64; there "
+                 " * The caller gives %s bytes of scratch memory, aligned to 64; there "
                  "is no global state.\n",
-                 up);
+                 arena_size(e));
     else if (has_arena(e))
         text_add(out, " * The scratch memory is static: one run at a time in a process.\n");
+    threads_comment(e, out);
     if (e->form == WEIGHTS_FILE)
         text_add(out,
                  " * The caller maps or reads the file of weights, %s_WEIGHTS_BYTES long, aligned "
@@ -146,7 +147,7 @@ static void print_status_macros(const Emit *e, Text *out, const char *up) {
     text_add(out, "#define %s_BAD_WEIGHTS 2 /* not the weights that this code was made with */\n",
              up);
     if (e->n_plans > 1)
-        text_add(out, "#define %s_BAD_MACHINE 3 /* not even x86-64-v2 */\n", up);
+        text_add(out, "#define %s_BAD_MACHINE 4 /* not even x86-64-v2 */\n", up);
     text_add(out, "\n");
 }
 
@@ -164,12 +165,13 @@ static void print_struct(Emit *e, Text *out) {
                  e->program->kernels.n);
     if (e->n_plans > 1)
         text_add(out, "    int version; /* of x86-64 that is run: 2, 3 or 4 */\n");
+    threads_fields(e, out);
     text_add(out, "};\n\n");
 }
 
 static void print_header(Emit *e, Text *out) {
     const Program *p = e->program;
-    const char *prefix = e->options->prefix, *up = upper(e);
+    const char *prefix = e->options->prefix, *up = upper_prefix(e);
     print_header_comment(e, out);
     text_add(out, "#ifndef %s_H\n#define %s_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n", up,
              up);
@@ -178,16 +180,19 @@ static void print_header(Emit *e, Text *out) {
     text_add(out, "#define %s_INPUTS %d\n#define %s_OUTPUTS %d\n\n", up, p->inputs.n, up,
              p->outputs.n);
     print_status_macros(e, out, up);
+    threads_types(e, out);
     text_add(out, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
     print_struct(e, out);
     print_init_signature(e, out, ";\n");
-    print_signature(e, out, ";\n\n");
+    print_signature(e, out, ";\n");
+    threads_stop(e, out, true);
+    text_add(out, "\n");
     text_add(
         out,
         "/* For tools that find the model at run time. */\nstruct %s_port {\n    const char *name; "
         " /* of the model */\n"
         "    const char *dtype; /* f32, i64, ... */\n    int rank;\n    int64_t dims[%d];\n};\n",
-        prefix, largest_rank(p));
+        prefix, program_largest_rank(p));
     text_add(out, "extern const struct %s_port %s_input_ports[%d], %s_output_ports[%d];\n", prefix,
              prefix, p->inputs.n ? p->inputs.n : 1, prefix, p->outputs.n ? p->outputs.n : 1);
     print_ports_signature(e, out, ";\n");
@@ -210,7 +215,8 @@ static void print_port_table(Emit *e, Text *out, const char *which, const Port *
 }
 
 static void print_init_checks(Emit *e, Text *out) {
-    const char *up = upper(e);
+    const char *up = upper_prefix(e);
+    threads_checks(e, out);
     if (e->options->caller_arena && has_arena(e))
         text_add(out, "    if (!arena || (uintptr_t)arena %% 64) return %s_BAD_ARGUMENT;\n", up);
     if (e->form != WEIGHTS_FILE) return;
@@ -227,13 +233,14 @@ static void print_init_checks(Emit *e, Text *out) {
 }
 
 static void print_init(Emit *e, Text *out) {
-    const char *up = upper(e), *prefix = e->options->prefix;
+    const char *up = upper_prefix(e), *prefix = e->options->prefix;
+    bool threads = e->options->threads != THREADS_NONE;
     if (!e->options->caller_arena && has_arena(e))
         text_add(
             out,
-            "\nstatic union {\n    unsigned char bytes[%s_ARENA_BYTES];\n    double aligned;\n} "
+            "\nstatic union {\n    unsigned char bytes[%s%s];\n    double aligned;\n} "
             "%s_arena __attribute__((aligned(64)));\n",
-            up, prefix);
+            up, threads ? arena_format(e->arena, "_ARENA_SIZE(%s_MOST_THREADS)", up) : "_ARENA_BYTES", prefix);
     text_add(out, "\n");
     print_init_signature(e, out, " {\n");
     text_add(out, "    if (!m) return %s_BAD_ARGUMENT;\n", up);
@@ -254,12 +261,14 @@ static void print_init(Emit *e, Text *out) {
     if (e->n_plans > 1) version_choose(arena_format(e->arena, "%s_BAD_MACHINE", up), out);
     if (e->options->profile)
         text_add(out, "    m->before_kernel = NULL;\n    m->profile_context = NULL;\n");
+    threads_init(e, out);
     text_add(out, "    return %s_OK;\n}\n", up);
+    threads_stop(e, out, false);
 }
 
 static void print_null_checks(Emit *e, Text *out) {
     const Program *p = e->program;
-    const char *up = upper(e);
+    const char *up = upper_prefix(e);
     text_add(out, "    if (!m");
     if (has_arena(e)) text_add(out, " || !m->arena");
     if (has_image(e)) text_add(out, " || !m->weights");
@@ -315,7 +324,7 @@ void run_print(Emit *e, bool is_version, Text *out) {
     for (int i = 0; i < p->inputs.n; i++)
         if (!e->used[p->inputs.at[i].buffer->id])
             text_add(out, "    (void)%s;\n", e->input_names[i]);
-    text_add(out, "    return %s_OK;\n}\n", upper(e));
+    text_add(out, "    return %s_OK;\n}\n", upper_prefix(e));
 }
 
 /* Of a file with several plans. */
@@ -328,7 +337,7 @@ static void print_dispatch(Emit *const *versions, int n, Text *out) {
     for (int i = 0; i < p->outputs.n; i++) text_add(&arguments, ", %s", e->output_names[i]);
     text_add(out, "\n");
     print_signature(e, out, " {\n");
-    text_add(out, "    if (!m) return %s_BAD_ARGUMENT;\n", upper(e));
+    text_add(out, "    if (!m) return %s_BAD_ARGUMENT;\n", upper_prefix(e));
     version_call(versions, n, arguments.at, out);
     text_add(out, "}\n");
 }
@@ -339,7 +348,7 @@ static void print_run_ports(Emit *e, Text *out) {
     text_add(out, "\n");
     print_ports_signature(e, out, " {\n");
     text_add(out, "    if (%s%s) return %s_BAD_ARGUMENT;\n", p->inputs.n ? "!inputs || " : "",
-             "!outputs", upper(e));
+             "!outputs", upper_prefix(e));
     if (!p->inputs.n) text_add(out, "    (void)inputs;\n");
     text_add(out, "    return %s_run(m", prefix);
     for (int i = 0; i < p->inputs.n; i++)
@@ -390,11 +399,15 @@ static Emit *emit_new(const Program *const *plans, int n_plans, const WeightsIma
     e->image = images[number];
     for (int i = 0; i < n_plans; i++)
         if (plans[i]->arena_bytes > e->arena_bytes) e->arena_bytes = plans[i]->arena_bytes;
+    for (int i = 0; i < n_plans; i++)
+        if (plans[i]->scratch_bytes > e->scratch_bytes) e->scratch_bytes = plans[i]->scratch_bytes;
     e->buffer_names = NEW_ARRAY(a, const char *, n);
     e->array_names = NEW_ARRAY(a, const char *, n);
     e->places = NEW_ARRAY(a, const char *, n);
     e->written = NEW_ARRAY(a, bool, n);
+    e->overlaps = NEW_ARRAY(a, bool, n);
     e->used = NEW_ARRAY(a, bool, n);
+    e->of_worker = NEW_ARRAY(a, bool, n);
     e->kernel_names = NEW_ARRAY(a, const char *, p->kernels.n + 1);
     e->input_names = NEW_ARRAY(a, const char *, p->inputs.n + 1);
     e->output_names = NEW_ARRAY(a, const char *, p->outputs.n + 1);
@@ -404,9 +417,11 @@ static Emit *emit_new(const Program *const *plans, int n_plans, const WeightsIma
 
 static void reserve_names(Emit *e) {
     static const char *const suffixes[] = {"init",         "run",  "run_ports", "input_ports",
-                                           "output_ports", "port", "arena",     "weights"};
+                                           "output_ports", "port", "arena",     "weights",
+                                           "stop",         "parallel_for"};
     static const char *const locals[] = {"m",      "arena",   "weights",
-                                         "inputs", "outputs", "weights_bytes"};
+                                         "inputs", "outputs", "weights_bytes",
+                                         "threads", "parallel_for", "context"};
     names_take(&e->names, e->options->prefix);
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
         names_take(&e->names, arena_format(e->arena, "%s_%s", e->options->prefix, suffixes[i]));
@@ -414,32 +429,47 @@ static void reserve_names(Emit *e) {
     for (size_t i = 0; i < sizeof locals / sizeof *locals; i++) names_take(&e->names, locals[i]);
 }
 
-static void emit_kernels(Emit *e) {
+static void take_names(Emit *e) {
     const Program *p = e->program;
     reserve_names(e);
     for (int i = 0; i < p->kernels.n; i++)
         e->kernel_names[i] = names_take(&e->names, p->kernels.at[i]->name);
+    for (int i = 0; i < p->kernels.n; i++) kernel_take_names(e, i);
     program_find_used(p, e->used);
     weights_layout(e);
-    for (int i = 0; i < p->kernels.n; i++) kernel_emit(e, i);
-    name_ports(e);
 }
 
-void emit_c_plans(const Program *const *plans, int n, const EmitOptions *options, EmitResult *result) {
+/* Plans up to what their kernels need; and what does not need the kernels' text. */
+static Emit **emit_begin(const Program *const *plans, int n, const EmitOptions *options, EmitResult *result) {
     Arena *a = plans[0]->unit->arena;
     WeightsImage *images = NEW_ARRAY(a, WeightsImage, n);
     Emit **versions = NEW_ARRAY(a, Emit *, n);
     weights_place_all(plans, n, images);
     for (int i = 0; i < n; i++) {
         versions[i] = emit_new(plans, n, images, i, options);
-        emit_kernels(versions[i]);
+        take_names(versions[i]);
     }
     *result = (EmitResult){.source.arena = a, .header.arena = a, .weights.arena = a, .form = versions[0]->form};
     weights_file(versions[0], &result->weights);
+    return versions;
+}
+
+void emit_c_plans(const Program *const *plans, int n, const EmitOptions *options, EmitResult *result) {
+    Emit **versions = emit_begin(plans, n, options, result);
+    for (int i = 0; i < n; i++) {
+        for (int k = 0; k < plans[i]->kernels.n; k++) kernel_emit(versions[i], k);
+        name_ports(versions[i]);
+    }
     print_header(versions[0], &result->header);
     print_source(versions, n, &result->source);
 }
 
 void emit_c(const Program *p, const EmitOptions *options, EmitResult *result) {
     emit_c_plans(&p, 1, options, result);
+}
+
+void emit_c_header(const Program *p, const EmitOptions *options, EmitResult *result) {
+    Emit *e = emit_begin(&p, 1, options, result)[0];
+    name_ports(e);
+    print_header(e, &result->header);
 }

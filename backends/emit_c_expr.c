@@ -331,7 +331,7 @@ static bool print_split_index(Emit *e, const Buffer *b, const Expr *index) {
     if (index->kind != EX_SCALAR || index->op != SC_ADD) return false;
     bool first = is_local_load(index->args[0]);
     if (first == is_local_load(index->args[1])) return false;
-    emit(e, "(%s + ", e->buffer_names[b->id]);
+    emit(e, "(%s + ", buffer_use(e, b));
     subscript_print(e, index->args[!first]);
     emit(e, ")[");
     subscript_print(e, index->args[first]);
@@ -345,13 +345,13 @@ static void print_index(Emit *e, const Buffer *b, const Expr *index) {
         if (address_of(e, index, &base) != ADDRESS_CONTIGUOUS)
             BUG(e->unit, "kernel %s: local %s is not accessed as whole vectors", e->kernel->name,
                 b->name);
-        emit(e, "%s[", e->buffer_names[b->id]);
+        emit(e, "%s[", buffer_use(e, b));
         vector_local_index(e, b, base);
         emit(e, "][%s]", e->var_names[e->lane->id]);
         return;
     }
     if (print_split_index(e, b, index)) return;
-    emit(e, "%s[", e->buffer_names[b->id]);
+    emit(e, "%s[", buffer_use(e, b));
     subscript_print(e, index);
     emit(e, "]");
 }
@@ -366,7 +366,7 @@ static void print_load(Emit *e, const Expr *x, int least) {
 
 static void print_var(Emit *e, const Expr *x, int least) {
     const Var *v = x->var;
-    const char *name = e->var_names[v->id];
+    const char *name = var_use(e, v);
     if (!name) BUG(e->unit, "kernel %s: variable %s out of scope", e->kernel->name, v->name);
     bool element = e->mode == PRINT_LANE && v->let && v->vector;
     bool mask = element && v->type == DT_BOOL, wrap = mask && least > PREC_EQUAL;

@@ -55,7 +55,7 @@ static void demand_block(Emit *e, Map *seen, const Stmt *s) {
 
 static void print_block(Emit *e, const Stmt *s);
 
-static void print_body(Emit *e, const Stmt *s) {
+void body_print(Emit *e, const Stmt *s) {
     int mark = names_enter(&e->names);
     e->indent++;
     print_block(e, s);
@@ -65,19 +65,20 @@ static void print_body(Emit *e, const Stmt *s) {
 
 static const char *declare_var(Emit *e, const Var *v) {
     e->var_names[v->id] = names_take(&e->names, v->name);
+    outline_declare(e, v);
     return e->var_names[v->id];
 }
 
 static void print_loop(Emit *e, const Stmt *s) {
     int mark = names_enter(&e->names);
     const Var *v = s->var;
-    const char *type = v->hi < INT32_MAX ? "int" : "int64_t";
+    const char *type = loop_type(v);
     emit_line(e, "%s", s->loop == LOOP_UNROLL ? "UNROLL " : "");
     const char *name = declare_var(e, v);
     emit(e, "for (%s %s = 0; %s < ", type, name, name);
     expr_print(e, s->extent, PREC_ADD);
     emit(e, "; %s++) {\n", name);
-    print_body(e, s->body);
+    body_print(e, s->body);
     emit_line(e, "}\n");
     names_leave(&e->names, mark);
 }
@@ -105,10 +106,10 @@ static void print_if(Emit *e, const Stmt *s) {
     emit_line(e, "if (");
     expr_print(e, s->cond, PREC_ANY);
     emit(e, ") {\n");
-    print_body(e, s->body);
+    body_print(e, s->body);
     if (s->other) {
         emit_line(e, "} else {\n");
-        print_body(e, s->other);
+        body_print(e, s->other);
     }
     emit_line(e, "}\n");
 }
@@ -124,7 +125,7 @@ static void print_vector_loop(Emit *e, const Stmt *s, bool alone) {
     if (alone)
         print_block(e, s->body);
     else {
-        print_body(e, s->body);
+        body_print(e, s->body);
         emit_line(e, "}\n");
     }
     e->mode = PRINT_SCALAR;
@@ -133,7 +134,9 @@ static void print_vector_loop(Emit *e, const Stmt *s, bool alone) {
 }
 
 static void print_for(Emit *e, const Stmt *s, bool alone) {
-    if (e->mode == PRINT_SCALAR && loop_is_vector(e->program->target, s))
+    if (loop_is_outlined(e, s))
+        parallel_print(e, s);
+    else if (e->mode == PRINT_SCALAR && loop_is_vector(e->program->target, s))
         print_vector_loop(e, s, alone);
     else
         print_loop(e, s);
@@ -142,6 +145,12 @@ static void print_for(Emit *e, const Stmt *s, bool alone) {
 static const char *scalar_type(Emit *e, const Expr *x) {
     if (x->type == DT_BOOL || expr_is_int(e, x)) return "int";
     return c_type(x->type);
+}
+
+const char *loop_type(const Var *v) { return v->hi < INT32_MAX ? "int" : "int64_t"; }
+
+const char *scalar_type_of(Emit *e, const Var *v) {
+    return v->let ? scalar_type(e, v->let) : loop_type(v);
 }
 
 static void print_let(Emit *e, const Stmt *s) {
@@ -159,6 +168,7 @@ static void print_let(Emit *e, const Stmt *s) {
         expr_print(e, x, PREC_ANY);
     emit(e, ";\n");
     e->var_names[s->var->id] = name;
+    outline_declare(e, s->var);
 }
 
 static void print_local(Emit *e, const Stmt *s) {
@@ -167,6 +177,7 @@ static void print_local(Emit *e, const Stmt *s) {
     const char *name = names_take(&e->names, b->name);
     long long count = b->count > 0 ? b->count : 1;
     e->buffer_names[b->id] = name;
+    outline_declare_buffer(e, b);
     if (local_is_vectors(e->program->target, b))
         emit_line(e, "%s %s[%lld];\n", vector_type(e, b->type, b->lanes), name, count / b->lanes);
     else
@@ -176,7 +187,7 @@ static void print_local(Emit *e, const Stmt *s) {
 static void print_element(Emit *e, const Stmt *s) {
     const Buffer *b = s->buffer;
     const Expr *base;
-    emit(e, "%s[", e->buffer_names[b->id]);
+    emit(e, "%s[", buffer_use(e, b));
     if (e->mode == PRINT_LANE && local_is_vectors(e->program->target, b)) {
         if (address_of(e, s->index, &base) != ADDRESS_CONTIGUOUS)
             BUG(e->unit, "kernel %s: local %s is not accessed as whole vectors", e->kernel->name,
@@ -309,15 +320,23 @@ static void print_block(Emit *e, const Stmt *s) {
 /* The function. */
 
 static void print_params(Emit *e, const KernelParams *params) {
-    if (!params->list.n) emit(e, "void");
+    const char *comma = "";
+    if (kernel_is_shared(e, e->kernel)) {
+        emit(e, "struct %s *m", e->options->prefix);
+        comma = ", ";
+    }
     for (int i = 0; i < params->list.n; i++) {
         const KernelParam *p = &params->list.at[i];
+        if (e->of_worker[p->buffer->id]) continue;
         const char *name = names_take(&e->names, p->buffer->name);
         e->buffer_names[p->buffer->id] = name;
         e->written[p->buffer->id] = p->written;
-        emit(e, "%s%s%s *%s%s", i ? ", " : "", p->written ? "" : "const ",
-             c_type(p->buffer->type), kernel_param_is_shared(params, p->buffer) ? "" : "restrict ", name);
+        e->overlaps[p->buffer->id] = kernel_param_is_shared(params, p->buffer);
+        emit(e, "%s%s%s *%s%s", comma, p->written ? "" : "const ", c_type(p->buffer->type),
+             e->overlaps[p->buffer->id] ? "" : "restrict ", name);
+        comma = ", ";
     }
+    if (!*comma) emit(e, "void");
 }
 
 void comment_print(Text *out, const char *indent, const char *text) {
@@ -358,6 +377,7 @@ static void begin_kernel(Emit *e, const Kernel *k) {
     e->let_mask_bytes = NEW_ARRAY(e->arena, signed char, n);
     e->mode = PRINT_SCALAR;
     e->lane = NULL;
+    kernel_find_scratch(e, k);
     Map seen = {.arena = e->arena};
     demand_block(e, &seen, k->body);
 }
@@ -400,6 +420,14 @@ static void wrap_lines(Emit *e, size_t from) {
     }
 }
 
+static void put_parts_first(Emit *e, size_t start) {
+    size_t n = e->out.n - start;
+    const char *kernel = arena_copy(e->arena, e->out.at + start, n);
+    e->out.n = start;
+    text_add_bytes(&e->out, e->parts.at, e->parts.n);
+    text_add_bytes(&e->out, kernel, n);
+}
+
 void kernel_emit(Emit *e, int number) {
     const Kernel *k = e->program->kernels.at[number];
     int mark = names_enter(&e->names);
@@ -409,6 +437,7 @@ void kernel_emit(Emit *e, int number) {
     text_add(&e->out, "\n * %lld multiply-adds, %lld bytes */\n", (long long)k->macs,
              (long long)k->bytes);
     size_t start = e->out.n;
+    e->parts = (Text){.arena = e->arena};
     emit(e, "KERNEL void %s(", e->kernel_names[number]);
     KernelParams params = kernel_params(e->arena, k);
     print_params(e, &params);
@@ -417,16 +446,20 @@ void kernel_emit(Emit *e, int number) {
     print_block(e, k->body);
     e->indent = 0;
     emit(e, "}\n");
+    if (e->parts.n) put_parts_first(e, start);
     wrap_lines(e, start);
     names_leave(&e->names, mark);
 }
 
 void kernel_call(Emit *e, int number) {
     KernelParams params = kernel_params(e->arena, e->program->kernels.at[number]);
-    emit(e, "    %s(", e->kernel_names[number]);
+    const char *comma = kernel_is_shared(e, e->program->kernels.at[number]) ? ", " : "";
+    emit(e, "    %s(%s", e->kernel_names[number], *comma ? "m" : "");
     for (int i = 0; i < params.list.n; i++) {
         const KernelParam *p = &params.list.at[i];
-        emit(e, "%s%s", i ? ", " : "", buffer_place(e, p->buffer));
+        if (e->of_worker[p->buffer->id]) continue;
+        emit(e, "%s%s", comma, buffer_place(e, p->buffer));
+        comma = ", ";
     }
     emit(e, ");\n");
 }

@@ -129,6 +129,10 @@ static const char *const words[] = {
     "fma_round",
     "fma_exact",
     "i386",
+    "parallel_for",
+    "parallel_loop",
+    "parallel_job",
+    "parallel_part",
     "errno",
     "abs",
     "div",
@@ -155,6 +159,7 @@ static size_t type_length(const char *text) {
 static bool is_prelude_name(const char *text) {
     size_t n = strlen(text), type = type_length(text);
     if (n > 2 && !strcmp(text + n - 2, "_t")) return true;
+    if (!strncmp(text, "sonoc_", 6)) return true;
     if (type && text[type] == 'x' && text[type + 1] >= '0' && text[type + 1] <= '9') return true;
     for (size_t i = 0; i < sizeof helper_words / sizeof *helper_words; i++) {
         size_t length = strlen(helper_words[i]);

@@ -452,11 +452,13 @@ void prelude_begin(const Emit *const *versions, int n, Text *out) {
     if (x86)
         text_add(out,
                  "#if defined(__x86_64__) || defined(__SSE2__)\n#include <immintrin.h>\n#endif\n");
+    threads_pool(versions[0], out);
     print_macros(out);
 }
 
 void prelude_version(Emit *e, Text *out) {
     print_target(e, out);
+    threads_runner(e, out);
     print_helpers(e, out);
 }
 

@@ -52,6 +52,11 @@ typedef enum Helper {
 
 typedef enum PrintMode { PRINT_SCALAR, PRINT_VECTOR, PRINT_LANE } PrintMode;
 
+/* Of a loop that threads share: its struct and functions. */
+typedef struct PartNames {
+    const char *captured, *part, *loop;
+} PartNames;
+
 typedef struct Emit {
     const Program *program;
     const EmitOptions *options;
@@ -62,20 +67,26 @@ typedef struct Emit {
     NameScope names;           /* kernels and constants, then those of one kernel */
     const char **buffer_names; /* by buffer id, in the kernel or (arrays) the file */
     bool *written;             /* by buffer id, in the kernel */
+    bool *overlaps;            /* by buffer id, in the kernel: it lies where another one does */
     bool *used;                /* by buffer id: some kernel or port has it */
     WeightsImage image;        /* of this plan */
     const Program *const *plans; /* all that are in the file */
     const WeightsImage *images;
     int n_plans;
-    int64_t arena_bytes;       /* the most that one of them needs */
+    int64_t arena_bytes, scratch_bytes; /* the most that one of them needs */
     WeightsForm form;
     uint64_t image_hash;      /* of the weights file */
     const char **array_names; /* by buffer id: constants in the form of arrays */
     const char **places;      /* by buffer id: inputs and outputs of the function that runs all */
     const char **kernel_names, **input_names, **output_names;
     int indent;
+    bool *of_worker;          /* by buffer id: scratch memory of a shared loop */
+    VEC(PartNames) part_names; /* of all shared loops; n_parts: how many are printed */
+    int n_parts;
+    struct Outline *outline;  /* the shared loop that is being printed as functions, or NULL */
     /* of the kernel being printed */
     const Kernel *kernel;
+    Text parts; /* functions of its shared loops */
     Builder *builder;
     const char **var_names;      /* by var id; NULL: not declared */
     bool *demanded;              /* by var id: a LET that is printed */
@@ -150,6 +161,35 @@ void run_print(Emit *e, bool is_version, Text *out); /* runs all kernels */
 void version_print(Emit *e, bool everywhere, Text *out);
 void version_choose(const char *bad_machine, Text *out);
 void version_call(Emit *const *versions, int n, const char *arguments, Text *out);
+void body_print(Emit *e, const Stmt *s);                  /* statements, one level further in */
+const char *loop_type(const Var *v);                      /* of a loop variable in C */
+const char *scalar_type_of(Emit *e, const Var *v);       /* of a loop variable or scalar LET */
+
+/* Loops that threads share (emit_c_parallel.c). */
+bool kernel_is_shared(const Emit *e, const Kernel *k);   /* takes the model, to hand out loops */
+bool loop_is_outlined(const Emit *e, const Stmt *s);
+void parallel_print(Emit *e, const Stmt *s);
+void kernel_take_names(Emit *e, int number);
+void kernel_find_scratch(Emit *e, const Kernel *k);
+void outline_declare(Emit *e, const Var *v);
+void outline_declare_buffer(Emit *e, const Buffer *b);
+/* The names of a variable and a buffer in scope; a shared loop takes them along. */
+const char *var_use(Emit *e, const Var *v);
+const char *buffer_use(Emit *e, const Buffer *b);
+
+/* What the forms of --threads need (emit_c_threads.c): types and fields of the header's struct; arguments of init,
+ * its statements; functions before the kernels; functions at the end. */
+void threads_types(const Emit *e, Text *out);
+void threads_fields(const Emit *e, Text *out);
+void threads_arguments(const Emit *e, Text *out);
+void threads_comment(const Emit *e, Text *out);
+void threads_checks(const Emit *e, Text *out);
+void threads_init(const Emit *e, Text *out);
+void threads_runner(const Emit *e, Text *out);
+void threads_pool(const Emit *e, Text *out);
+void threads_stop(const Emit *e, Text *out, bool declares);
+extern const char pool_h_text[], pool_c_text[]; /* runtime/pool.h and .c */
+const char *upper_prefix(const Emit *e);
 
 /* Constants (emit_c_data.c). */
 void weights_arrays(Emit *e, Text *out); /* as arrays */

@@ -325,7 +325,7 @@ void vector_local_index(Emit *e, const Buffer *b, const Expr *base) {
 }
 
 void vector_place_print(Emit *e, const Buffer *b, const Expr *base) {
-    const char *name = e->buffer_names[b->id];
+    const char *name = buffer_use(e, b);
     if (local_is_vectors(e->program->target, b)) {
         emit(e, "%s[", name);
         vector_local_index(e, b, base);
@@ -340,7 +340,7 @@ void vector_place_print(Emit *e, const Buffer *b, const Expr *base) {
 
 static void print_uniform_load(Emit *e, const Expr *x, const Expr *base, DType repr) {
     emit(e, "%s(%s%s[", helper_here(e, HELPER_SPLAT, repr), x->type == DT_BOOL ? "-(" : "",
-         e->buffer_names[x->buffer->id]);
+         buffer_use(e, x->buffer));
     subscript_print(e, base);
     emit(e, x->type == DT_BOOL ? "] != 0))" : "])");
 }
@@ -363,7 +363,7 @@ static void print_var(Emit *e, const Expr *x, DType repr) {
     if (x->var == e->lane)
         emit(e, "%s()", helper_here(e, HELPER_LANES, repr));
     else
-        emit(e, "%s", e->var_names[x->var->id]);
+        emit(e, "%s", var_use(e, x->var));
 }
 
 /* The arms of ?: must have one type; gcc keeps the const of a load through arithmetic, a cast drops it. */

@@ -29,12 +29,20 @@ static const char *identifier_before(Names *names, const char *line, const char 
     return name_intern_n(names, start, (size_t)(end - start));
 }
 
+/* In front of the parameters or attributes of a typedef. */
+static const char *end_of_type(const char *line) {
+    static const char attribute[] = " __attribute__";
+    const char *end = line + strcspn(line, "(\n");
+    size_t n = sizeof attribute - 1;
+    return end - line > (int)n && !strncmp(end - n, attribute, n) ? end - n : end;
+}
+
 /* What a line that begins at the margin defines, or NULL. */
 static const char *defined_by(Names *names, const char *line) {
     bool is_type = begins(line, "typedef "), is_struct = begins(line, "struct ");
     bool is_object = begins(line, "INLINE ") || begins(line, "KERNEL ") ||
                      begins(line, "static ") || begins(line, "LOCAL ");
-    if (is_type) return identifier_before(names, line, strstr(line, " __attribute__"));
+    if (is_type) return identifier_before(names, line, end_of_type(line));
     if (is_struct) return identifier_before(names, line, line + strcspn(line, "{\n"));
     return is_object ? identifier_before(names, line, line + strcspn(line, "([\n")) : NULL;
 }

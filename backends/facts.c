@@ -119,6 +119,15 @@ bool program_output_is_direct(const Program *p, int i) {
     return true;
 }
 
+int program_largest_rank(const Program *p) {
+    int rank = 1;
+    for (int i = 0; i < p->inputs.n; i++)
+        if (p->inputs.at[i].rank > rank) rank = p->inputs.at[i].rank;
+    for (int i = 0; i < p->outputs.n; i++)
+        if (p->outputs.at[i].rank > rank) rank = p->outputs.at[i].rank;
+    return rank;
+}
+
 static void mark_used(const Buffer *b, bool is_write, void *context) {
     (void)is_write;
     ((bool *)context)[b->id] = true;

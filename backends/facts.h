@@ -35,5 +35,6 @@ bool kernel_param_is_shared(const KernelParams *params, const Buffer *b);
 void program_find_used(const Program *p, bool *used);          /* by buffer id: some kernel or output has it */
 /* Do kernels write output i where the caller wants it?  Else it is copied at the end. */
 bool program_output_is_direct(const Program *p, int i);
+int program_largest_rank(const Program *p);    /* of inputs and outputs; at least 1 */
 
 #endif

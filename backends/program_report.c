@@ -12,11 +12,9 @@ typedef struct Totals {
 
 static int64_t buffer_bytes(const Buffer *b) { return b->count * dtypes[b->type].bytes; }
 
-static bool is_placed(const Buffer *b) { return b->kind == BUF_ARENA || b->kind == BUF_SCRATCH; }
-
 /* Does the arena hold b while kernel k runs? */
 static bool is_live(const Buffer *b, int k) {
-    return is_placed(b) && b->first_kernel >= 0 && b->first_kernel <= k &&
+    return buffer_is_placed(b) && b->first_kernel >= 0 && b->first_kernel <= k &&
            k <= b->last_kernel;
 }
 
@@ -56,7 +54,7 @@ static const Buffer **arena_map(const Program *p, int *n) {
     *n = 0;
     for (int i = 0; i < p->buffers.n; i++) {
         const Buffer *b = p->buffers.at[i];
-        if (!is_placed(b) || b->first_kernel < 0) continue;
+        if (!buffer_is_placed(b) || b->first_kernel < 0) continue;
         int at = (*n)++;
         for (; at > 0; at--) {
             const Buffer *before = map[at - 1];

@@ -6,7 +6,7 @@
 A MODEL is a name of models.py (default: all of them), which makes it, or an ONNX file.
 
 Every contestant runs in a process of its own, pinned to as many cores as it has threads; a round runs each once, so
-that what disturbs the machine disturbs all. Rounds go on until the budget of seconds is spent, but at least --rounds.
+that what disturbs the machine disturbs all. There are --rounds, or fewer if the budget of seconds is spent.
 Contestants are those of contestants.py, 'sonoc-c:COMMAND' with the C compiler, NAME@FORM on another file of a model's
 folder (onnxruntime@deform). One that is not installed, or does not take a model, gets a row that says so.
 
@@ -18,6 +18,8 @@ import argparse
 import hashlib
 import json
 import os
+import select
+import shutil
 import statistics
 import subprocess
 import sys
@@ -35,7 +37,8 @@ NAMES = ("acsnet", "resnet18", "mobilenetv2", "unet")
 CONTESTANTS = ("onnxruntime", "onnxruntime@deform", "openvino", "ncnn", "sonoc-c:gcc -O3", "sonoc-c:clang-19 -O3",
                "sonoc-jit")
 SLOW = ("mnn", "iree", "emx-onnx-cgen")
-OPENING = 900  # seconds that a contestant has to its first result
+PATIENCE = 600  # seconds that a contestant has for an answer
+LEAST_ROUNDS = 3
 
 
 class Lost(Exception):
@@ -60,6 +63,9 @@ class Worker:
 
     def answer(self):
         """What the process says next."""
+        if not select.select([self.process.stdout], [], [], PATIENCE)[0]:
+            self.process.kill()
+            raise Lost(f"no answer in {PATIENCE} s")
         line = self.process.stdout.readline()
         if not line:
             raise Lost(f"ended with status {self.process.wait()}")
@@ -137,9 +143,11 @@ def applies(text, model):
 
 
 def run_rounds(workers, rounds, budget):
-    """Let all run in turn, at least `rounds` times, until the budget of seconds is spent; who falls is left out."""
-    begin, done = time.monotonic(), 0
-    while done < rounds or (time.monotonic() - begin < budget and done < 10 * rounds):
+    """Let all run in turn, `rounds` times or until the budget of seconds is spent; who falls is left out."""
+    begin = time.monotonic()
+    for done in range(rounds):
+        if done >= LEAST_ROUNDS and time.monotonic() - begin > budget:
+            break
         for worker in workers:
             if worker.unfit:
                 continue
@@ -147,7 +155,6 @@ def run_rounds(workers, rounds, budget):
                 worker.run()
             except (Lost, BrokenPipeError) as why:
                 worker.unfit = str(why)
-        done += 1
 
 
 def measure(model, reference, threads, arguments, cache):
@@ -157,7 +164,7 @@ def measure(model, reference, threads, arguments, cache):
         for number, text in enumerate(c for c in arguments.contestants if applies(c, model)):
             own = Path(folder) / f"cache{number}"
             own.mkdir()
-            shared = {"sonoc": str(Path(arguments.sonoc).absolute()), "target": arguments.target, "cache": str(own)}
+            shared = {"sonoc": arguments.sonoc, "target": arguments.target, "cache": str(own)}
             workers.append(open_worker(text, model.absolute(), threads, shared, ports))
             tell(f"  {text}: {workers[-1].unfit or 'ready after %.1f s' % workers[-1].opened['first']}")
         run_rounds(workers, arguments.rounds, arguments.budget)
@@ -224,7 +231,7 @@ def parse_arguments():
     parser.add_argument("model", nargs="*", default=NAMES)
     parser.add_argument("--reference", type=Path, help="of an ONNX file: .npz with inputs and outputs by name")
     parser.add_argument("--threads", default="1,2", type=lambda text: [int(n) for n in text.split(",")])
-    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--budget", type=float, default=25, help="seconds of rounds for each model and thread count")
     parser.add_argument("--sonoc", default="build/release/sonoc")
     parser.add_argument("--target", default="x86-64-v3")
@@ -236,6 +243,10 @@ def parse_arguments():
     parser.add_argument("--again", action="store_true")
     arguments = parser.parse_args()
     arguments.contestants = arguments.contestants.split(",")
+    found = shutil.which(arguments.sonoc)
+    if not found:
+        parser.error(f"{arguments.sonoc} is not there: build it, or --sonoc")
+    arguments.sonoc = str(Path(found).resolve())
     return arguments
 
 

@@ -110,9 +110,9 @@ class Ncnn:
     def run(self, inputs):
         """All outputs; ncnn has no batch axis, and hands over arrays of its own memory."""
         extractor = self.net.create_extractor()
-        for name, array in zip(self.net.input_names(), inputs.values()):
-            extractor.input(name, self.ncnn.Mat(np.ascontiguousarray(array[0])))
-        return [np.array(extractor.extract(name)[1])[None] for name in self.net.output_names()]
+        for i, array in enumerate(inputs.values()):  # pnnx calls them in0, in1, ..., out0, ...
+            extractor.input(f"in{i}", self.ncnn.Mat(np.ascontiguousarray(array[0])))
+        return [np.array(extractor.extract(f"out{i}")[1])[None] for i in range(len(self.net.output_names()))]
 
 
 class Mnn:

@@ -144,6 +144,21 @@ def deform_conv_as_onnx(graph, x, weight, offset, mask, bias, *rest):
 torch.onnx.register_custom_op_symbolic("torchvision::deform_conv2d", deform_conv_as_onnx, 19)
 
 
+class DeformConv2d(nn.Module):
+    """torchvision's layer of this name, for a 3x3 kernel; pnnx knows it by where it says it comes from."""
+
+    def __init__(self, weight):
+        super().__init__()
+        self.weight, self.bias = weight, nn.Parameter(torch.zeros(weight.shape[0]))
+
+    def forward(self, x, offset, mask):
+        """N x c_in x H x W, N x 18 x H x W, N x 9 x H x W -> N x c_out x H x W"""
+        return torch.ops.torchvision.deform_conv2d(x, self.weight, offset, mask, self.bias, 1, 1, 1, 1, 1, 1, 1, 1, True)
+
+
+DeformConv2d.__module__ = "torchvision.ops.deform_conv"
+
+
 class DeformConv(nn.Module):
     """A deformable convolution of ACSNet, the same sums, through torchvision's operator."""
 
@@ -154,14 +169,11 @@ class DeformConv(nn.Module):
         order = [i for tap in range(taps) for i in (tap, taps + tap)]  # rows then columns -> a pair for each tap
         self.offset_conv.weight.data = self.offset_conv.weight.data[order]
         self.offset_conv.bias.data = self.offset_conv.bias.data[order]
-        self.weight = old.conv.weight
-        self.bias = nn.Parameter(torch.zeros(self.weight.shape[0]))
+        self.conv = DeformConv2d(old.conv.weight)
 
     def forward(self, x):
         """N x c_in x H x W -> N x c_out x H x W"""
-        mask = torch.sigmoid(self.mask_conv(x))
-        return torch.ops.torchvision.deform_conv2d(x, self.weight, self.offset_conv(x), mask, self.bias, 1, 1, 1, 1,
-                                                   1, 1, 1, 1, True)
+        return self.conv(x, self.offset_conv(x), torch.sigmoid(self.mask_conv(x)))
 
 
 def rewrite_acsnet(network):

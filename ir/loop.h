@@ -108,6 +108,9 @@ struct Buffer {
                                         makes it; kept by program_plan */
 };
 
+/* A place in the arena, by the memory plan. */
+static inline bool buffer_is_placed(const Buffer *b) { return b->kind == BUF_ARENA || b->kind == BUF_SCRATCH; }
+
 /* Declared by a statement: its contents are undefined there, and it is gone at the end of the block. */
 static inline bool buffer_is_declared(const Buffer *b) { return b->kind == BUF_LOCAL || b->kind == BUF_SCRATCH; }
 
@@ -265,6 +268,9 @@ Program *program_parse(Unit *u, const char *text);
  * and by program_plan_workers the places in the scratch memory of other threads. */
 void program_plan(Program *p);
 void program_plan_workers(Program *p);
+
+/* Is there a loop that threads may share? */
+bool kernel_has_parallel(const Kernel *k);
 
 /* Walks: every buffer read or written by a kernel. */
 void kernel_visit_buffers(const Kernel *k, void (*visit)(const Buffer *b, bool is_write, void *context), void *context);

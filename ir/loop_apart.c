@@ -71,19 +71,19 @@ static const Expr *take_loop_out(const Proof *f, const Expr *bound, Term *taken)
     return expr_raw(f->b, bound->op, DT_I64, part[0], part[1], NULL);
 }
 
-/* The sum that e is, without LETs, the loop's variable taken out of MIN and MAX. */
-static bool sum_in_loop(const Proof *f, const Expr *e, Sum *s) {
-    Sum parts;
-    if (!sum_of(e, &parts)) return false;
+/* Takes the iteration's part out of MIN and MAX; false: there is none. */
+static bool take_loops_out(const Proof *f, Sum *s) {
+    Sum parts = *s;
+    bool found = false;
     *s = (Sum){.c = parts.c};
     for (int i = 0; i < parts.n; i++) {
-        Term t = parts.terms[i];
-        Term taken;
+        Term t = parts.terms[i], taken;
         const Expr *rest = is_bound(t.x) ? take_loop_out(f, t.x, &taken) : NULL;
         if (rest && !sum_add(s, taken.x, (int64_t)((uint64_t)t.c * (uint64_t)taken.c))) return false;
         if (!sum_add(s, rest ? rest : t.x, t.c)) return false;
+        found |= rest != NULL;
     }
-    return true;
+    return found;
 }
 
 static Range range_in(const Proof *f, int which, const Sum *s) {
@@ -91,11 +91,11 @@ static Range range_in(const Proof *f, int which, const Sum *s) {
     return sum_range_where(sum_build(f->b, s), t->facts, t->n_facts);
 }
 
-static void learn(Proof *f, const Sum *x, const Sum *y);
+static void learn(Proof *f, const Sum *x, const Sum *y, bool taken_out);
 
 static void learn_expr(Proof *f, const Expr *x, const Expr *y) {
     Sum s[2];
-    if (sum_in_loop(f, x, &s[0]) && sum_in_loop(f, y, &s[1])) learn(f, &s[0], &s[1]);
+    if (sum_of(x, &s[0]) && sum_of(y, &s[1])) learn(f, &s[0], &s[1], false);
 }
 
 static bool sums_same(const Expr *x, const Expr *y) {
@@ -183,7 +183,7 @@ static int coefficients(const Sum *x, const Sum *y, int64_t *sizes) {
 }
 
 /* Taken apart at c: true if that tells something new. */
-static bool learn_split(Proof *f, const Sum *x, const Sum *y, int64_t c) {
+static bool learn_split(Proof *f, const Sum *x, const Sum *y, int64_t c, bool taken_out) {
     Sum q[2], r[2];
     if (!sum_split(x, c, &q[0], &r[0]) || !sum_split(y, c, &q[1], &r[1])) return false;
     bool whole = !r[0].n && !r[1].n && !r[0].c && !r[1].c;
@@ -191,12 +191,13 @@ static bool learn_split(Proof *f, const Sum *x, const Sum *y, int64_t c) {
     Range a = range_in(f, 0, &r[0]), b = range_in(f, 1, &r[1]);
     int64_t lo = a.lo < b.lo ? a.lo : b.lo, hi = a.hi > b.hi ? a.hi : b.hi, width;
     if (__builtin_sub_overflow(hi, lo, &width) || width >= c) return false;
-    learn(f, &q[0], &q[1]);
-    learn(f, &r[0], &r[1]);
+    learn(f, &q[0], &q[1], taken_out);
+    learn(f, &r[0], &r[1], taken_out);
     return true;
 }
 
-static void learn(Proof *f, const Sum *given_x, const Sum *given_y) {
+/* taken_out: what MIN and MAX hide of the iteration is in the sums. */
+static void learn(Proof *f, const Sum *given_x, const Sum *given_y, bool taken_out) {
     Sum x = *given_x, y = *given_y;
     int64_t sizes[2 * MAX_TERMS];
     if (f->done || f->steps++ > STEPS) return;
@@ -206,9 +207,12 @@ static void learn(Proof *f, const Sum *given_x, const Sum *given_y) {
     if (f->done) return;
     int n = coefficients(&x, &y, sizes);
     for (int i = 0; i < n; i++)
-        if ((!i || sizes[i] != sizes[i - 1]) && learn_split(f, &x, &y, sizes[i])) return;
+        if ((!i || sizes[i] != sizes[i - 1]) && learn_split(f, &x, &y, sizes[i], taken_out)) return;
     if (x.n == 1 && y.n == 1 && x.terms[0].c == y.terms[0].c && x.c == y.c)
         learn_atoms(f, x.terms[0].x, y.terms[0].x);
+    if (taken_out || f->done) return;
+    bool hidden = take_loops_out(f, &x);
+    if (take_loops_out(f, &y) || hidden) learn(f, &x, &y, true);
 }
 
 bool touches_apart(Builder *b, const Var *loop, const Touch *x, const Touch *y) {

@@ -114,7 +114,6 @@ bool touches_apart(Builder *b, const Var *loop, const Touch *x, const Touch *y);
  * SERIAL (loop_share.c).  After placing: so do those that are not proven to be parallel. */
 void kernel_share(Builder *b);
 void kernel_prove(Builder *b);
-bool kernel_has_parallel(const Kernel *k);
 
 /* Text form: may the name stand unquoted?  Spelling shared by printing and parsing. */
 bool text_name_is_plain(const char *name);

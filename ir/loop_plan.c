@@ -66,12 +66,10 @@ typedef struct Live {
     int kernel;
 } Live;
 
-static bool is_placed(const Buffer *b) { return b->kind == BUF_ARENA || b->kind == BUF_SCRATCH; }
-
 static void touch(const Buffer *buffer, bool is_write, void *context) {
     Live *live = context;
     (void)is_write;
-    if (!is_placed(buffer)) return;
+    if (!buffer_is_placed(buffer)) return;
     Buffer *b = live->program->buffers.at[buffer->id];
     if (b->first_kernel < 0) b->first_kernel = live->kernel;
     b->last_kernel = live->kernel;
@@ -240,7 +238,7 @@ static int collect(Program *p, const Turn *turns, Item *items, int *item_of) {
     for (int i = 0; i < p->buffers.n; i++) {
         Buffer *b = p->buffers.at[i];
         item_of[i] = -1;
-        if (!is_placed(b) || b->first_kernel < 0 || b->overwrites) continue;
+        if (!buffer_is_placed(b) || b->first_kernel < 0 || b->overwrites) continue;
         items[n] = (Item){.size = aligned_size(p, b), .first = b->first_kernel, .last = b->last_kernel, .id = n};
         item_of[i] = n++;
     }

@@ -76,15 +76,6 @@ static void fill_halos(Lower *l, const Node *n) {
         if (n->outputs[k]) storage_fill_halo(l, final_value(l, n->outputs[k]));
 }
 
-void lower_begin_kernel(Lower *l, const Node *n, const char *suffix) {
-    if (l->b) BUG(l->unit, "kernel of '%s' begins inside another", n->name);
-    l->b = builder_begin(l->program, kernel_name(l, n, suffix));
-    builder_kernel(l->b)->comment = kernel_comment(l, n);
-    memo_reset(l);
-    if (suffix && !strcmp(suffix, "pack")) return;
-    for (; n; n = node_plan(l, n)->next) fill_halos(l, n);
-}
-
 typedef struct Traffic {
     const Program *program;
     int64_t bytes;
@@ -99,14 +90,51 @@ static void count_traffic(const Buffer *b, bool is_write, void *context) {
     t->bytes += b->count * dtypes[b->type].bytes;
 }
 
-void lower_end_kernel(Lower *l) {
-    Kernel *k = builder_end(l->b);
-    l->b = NULL;
+static void end_pending(Lower *l) {
+    LowerPlan *p = l->plan;
+    Kernel *k = p->pending ? builder_end(p->pending) : NULL;
+    int64_t macs = p->pending_macs;
+    p->pending = NULL;
+    p->pending_macs = 0;
     if (!k) return;
     Traffic t = {.program = l->program,
                  .seen = NEW_ARRAY(l->unit->arena, bool, l->program->buffers.n)};
     kernel_visit_buffers(k, count_traffic, &t);
     k->bytes = t.bytes;
+    k->macs += macs;
+}
+
+/* Opens the pending kernel again: an operator tells its multiply-adds as of a new one. */
+static void go_on(Lower *l, const Node *n) {
+    LowerPlan *p = l->plan;
+    l->b = p->pending;
+    p->pending = NULL;
+    Kernel *k = builder_kernel(l->b);
+    k->comment = arena_format(l->unit->arena, "%s; then %s", k->comment, kernel_comment(l, n));
+    p->pending_macs += k->macs;
+    k->macs = 0;
+}
+
+void lower_begin_kernel(Lower *l, const Node *n, const char *suffix) {
+    LowerPlan *p = l->plan;
+    if (l->b) BUG(l->unit, "kernel of '%s' begins inside another", n->name);
+    bool is_first = p->pending && p->pending_root != p->root;
+    if (is_first && !suffix && p->nodes[node_plan(l, p->root)->kernel_at].continues) {
+        go_on(l, n);
+    } else {
+        end_pending(l);
+        l->b = builder_begin(l->program, kernel_name(l, n, suffix));
+        builder_kernel(l->b)->comment = kernel_comment(l, n);
+    }
+    memo_reset(l);
+    if (suffix && !strcmp(suffix, "pack")) return;
+    for (; n; n = node_plan(l, n)->next) fill_halos(l, n);
+}
+
+void lower_end_kernel(Lower *l) {
+    l->plan->pending = l->b;
+    l->plan->pending_root = l->plan->root;
+    l->b = NULL;
 }
 
 typedef struct Element {
@@ -152,7 +180,7 @@ static void lower_pieces(Lower *l, const Node *n) {
 }
 
 /* All its inputs are where they belong. */
-static bool is_in_place(Lower *l, const Node *n) {
+bool is_in_place(Lower *l, const Node *n) {
     int64_t at = 0;
     if (n->op->id != OP_Concat || l->plan->options->plain) return false;
     for (int k = 0; k < n->n_inputs; k++) {
@@ -228,6 +256,7 @@ static void copy_output(Lower *l, int i) {
         stride[d] = step;
         step *= dims[d];
     }
+    end_pending(l);
     const char *name = arena_format(l->unit->arena, "copy_output_%d", i);
     l->b = builder_begin(l->program, name_intern(l->unit->names, name));
     builder_kernel(l->b)->comment =
@@ -274,5 +303,6 @@ Program *lower_graph(Graph *g, const LowerOptions *options) {
     for (int i = 0; i < g->nodes.n; i++)
         if (l.plan->nodes[i].lower_here) lower_node(&l, (Node *)l.plan->nodes[i].lower_here);
     for (int i = 0; i < g->outputs.n; i++) copy_output(&l, i);
+    end_pending(&l);
     return l.program;
 }

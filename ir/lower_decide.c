@@ -256,4 +256,5 @@ void lower_decide(Lower *l) {
     if (l->plan->options->plain) return;
     lower_group(l);
     decide_places(l);
+    lower_join(l);
 }

@@ -13,10 +13,9 @@ enum { MEMBERS = 4 };
 
 typedef struct Grouping {
     Lower *l;
-    int *kernel_at; /* by node: the place of the kernel that it runs in; -1: it is composed */
-    int *ready;     /* by value: the place of the kernel that gives it, or the last part of it */
-    int *needed;    /* by value: the place of the first kernel that reads it */
-    Map heads;      /* hash of a kind -> the first node of its last group */
+    int *ready;  /* by value: the place of the kernel that gives it, or the last part of it */
+    int *needed; /* by value: the place of the first kernel that reads it */
+    Map heads;   /* hash of a kind -> the first node of its last group */
 } Grouping;
 
 /* One way to run nodes together: in this order, at this place. */
@@ -25,28 +24,22 @@ typedef struct Group {
     int n, at, first; /* first: the earliest place of a member alone */
 } Group;
 
-static int position(const Grouping *g, const Node *n) {
-    return (int)(node_plan(g->l, n) - g->l->plan->nodes);
-}
-
-static int kernel_of(const Grouping *g, const Node *n) { return g->kernel_at[position(g, n)]; }
+static int kernel_of(const Grouping *g, const Node *n) { return node_plan(g->l, n)->kernel_at; }
 
 static const Value *result_of(const Grouping *g, const Node *n) {
     return final_value(g->l, n->outputs[0]);
 }
 
-static void find_kernels(Grouping *g) {
-    const LowerPlan *plan = g->l->plan;
-    int n = g->l->graph->nodes.n;
-    for (int i = 0; i < n; i++) g->kernel_at[i] = -1;
+static void find_kernels(Lower *l) {
+    const LowerPlan *plan = l->plan;
+    int n = l->graph->nodes.n;
+    for (int i = 0; i < n; i++) plan->nodes[i].kernel_at = -1;
     for (int i = 0; i < n; i++)
-        for (const Node *m = plan->nodes[i].lower_here; m; m = node_plan(g->l, m)->next) {
-            g->kernel_at[position(g, m)] = i;
-            for (const Value *v = m->n_outputs == 1 ? m->outputs[0] : NULL; v;) {
-                const Node *e = value_plan(g->l, v)->epilogue;
-                if (e) g->kernel_at[position(g, e)] = i;
-                v = e ? e->outputs[0] : NULL;
-            }
+        for (const Node *m = plan->nodes[i].lower_here; m; m = node_plan(l, m)->next) {
+            node_plan(l, m)->kernel_at = i;
+            const Value *v = m->n_outputs == 1 ? m->outputs[0] : NULL;
+            for (const Node *e; v && (e = value_plan(l, v)->epilogue); v = e->outputs[0])
+                node_plan(l, e)->kernel_at = i;
         }
 }
 
@@ -73,7 +66,7 @@ static void find_needed(Grouping *g) {
     for (int i = 0; i < graph->values.n; i++) g->needed[i] = INT_MAX;
     for (int i = graph->nodes.n - 1; i >= 0; i--) {
         const Node *n = graph->nodes.at[i];
-        int first = g->kernel_at[i] < 0 ? INT_MAX : g->kernel_at[i];
+        int at = kernel_of(g, n), first = at < 0 ? INT_MAX : at;
         for (int k = 0; k < n->n_outputs; k++) {
             if (!n->outputs[k] || value_plan(g->l, n->outputs[k])->stored) continue;
             if (g->needed[n->outputs[k]->id] < first) first = g->needed[n->outputs[k]->id];
@@ -85,7 +78,7 @@ static void find_needed(Grouping *g) {
 }
 
 static void find_order(Grouping *g) {
-    find_kernels(g);
+    find_kernels(g->l);
     find_ready(g);
     find_needed(g);
 }
@@ -183,7 +176,6 @@ void lower_group(Lower *l) {
     const Graph *graph = l->graph;
     Arena *a = l->unit->arena;
     Grouping g = {.l = l, .heads.arena = a};
-    g.kernel_at = NEW_ARRAY(a, int, graph->nodes.n + 1);
     g.ready = NEW_ARRAY(a, int, graph->values.n + 1);
     g.needed = NEW_ARRAY(a, int, graph->values.n + 1);
     find_order(&g);

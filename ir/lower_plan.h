@@ -28,6 +28,8 @@ typedef struct NodePlan {
     bool in_epilogue;        /* runs inside another node's kernel */
     const Node *lower_here;  /* the root whose kernels are built at this position in the node order */
     Node *next;              /* the next REDUCE node that runs in the same kernel */
+    int kernel_at;           /* the position of the kernel that it runs in; -1: it is composed */
+    bool continues;          /* the kernel at this position goes on from the one before */
 } NodePlan;
 
 typedef struct LowerPlan {
@@ -37,6 +39,9 @@ typedef struct LowerPlan {
     Map node_index;          /* Node * -> position + 1 */
     Map kernel_names;        /* interned name -> taken */
     const Node *root;        /* being lowered */
+    Builder *pending;        /* the last kernel, complete unless the next one continues it */
+    const Node *pending_root;
+    int64_t pending_macs;    /* of the kernels that it was continued from */
     struct LoadMemo *memo;   /* composed elements of the kernel being built */
     int memo_size, memo_used;
 } LowerPlan;
@@ -47,10 +52,12 @@ const Value *final_value(const Lower *l, const Value *v);   /* that an element o
 
 void lower_decide(Lower *l);                 /* lower_decide.c: what is stored, where, in which order */
 void lower_group(Lower *l);                  /* lower_group.c: which REDUCE nodes share a kernel */
+void lower_join(Lower *l);                   /* lower_join.c: which kernels are joined with the next */
 int concat_axis(const Node *n);
 void storage_make(Lower *l, const Value *v); /* lower_storage.c: the buffer of a stored value */
 void storage_fill_halo(Lower *l, const Value *v);
 const Expr *storage_index(Lower *l, const Storage *s, int rank, const Expr *const *index);
+bool is_in_place(Lower *l, const Node *n);   /* lower.c: a Concat whose parts are all where they belong */
 void memo_reset(Lower *l);                   /* lower_load.c */
 const Expr *lower_element(Lower *l, const Node *n, int output, const Expr *const *index);
 void lower_reduce(Lower *l, Node *n);        /* lower_reduce.c */

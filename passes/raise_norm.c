@@ -1,9 +1,7 @@
-/* raise_norm.c - normalisations and softmax that an exporter wrote out are one node again.
+/* raise_norm.c - normalisations that an exporter wrote out are one node again.
  *
  *     Reshape (N x G x L), InstanceNormalization, Reshape back             GroupNormalization
  *     (x - mean(x)) / sqrt(mean((x - mean(x))^2) + epsilon)                LayerNormalization, InstanceNormalization
- *     exp(x - max(x)) / sum(exp(x - max(x)))                               Softmax
- *     sqrt(sum(x^2))                                                       ReduceL2
  *
  * and a multiplication or addition by constants behind one, a number each that it scales and shifts, is its scale and
  * bias.  REAL. */
@@ -188,7 +186,7 @@ static bool raise_layer_norm(Graph *g, const PassOptions *options, Node *n) {
         return false;
     }
     if (!rewrite_allowed(g, options, n)) return false;
-    bool image = axis == 2 && x->rank > 2;
+    bool image = axis == 2 && x->rank > 3;
     OpId op = image ? OP_InstanceNormalization : OP_LayerNormalization;
     remark(g, options, REMARK_MATCHED, n, "%s", op_infos[op].name);
     int64_t dims[MAX_RANK];
@@ -203,46 +201,8 @@ static bool raise_layer_norm(Graph *g, const PassOptions *options, Node *n) {
     return true;
 }
 
-static int one_axis(unsigned axes, int rank) {
-    for (int d = 0; d < rank; d++)
-        if (axes == 1u << d) return d;
-    return -1;
-}
-
-static bool raise_softmax(Graph *g, const PassOptions *options, Node *n) {
-    const Node *sum = n->op->id == OP_Div ? match_op(n->inputs[1], OP_ReduceSum) : NULL;
-    const Node *exp = sum ? match_op(n->inputs[0], OP_Exp) : NULL;
-    if (!exp || sum->inputs[0] != n->inputs[0] || !node_int(sum, "keepdims")) return false;
-    Value *x = exp->inputs[0];
-    unsigned axes = reduced_axes(sum);
-    int axis = one_axis(axes, x->rank);
-    if (axis < 0 || !same_shape(x, n->outputs[0])) return false;
-    const Node *sub = match_op(x, OP_Sub), *max = sub ? match_op(sub->inputs[1], OP_ReduceMax) : NULL;
-    bool shifted = max && max->inputs[0] == sub->inputs[0] && node_int(max, "keepdims") && reduced_axes(max) == axes;
-    if (!rewrite_allowed(g, options, n)) return false;
-    remark(g, options, REMARK_MATCHED, n, "Softmax");
-    Node *made = node_open(g, n, OP_Softmax, shifted ? sub->inputs : &x, 1);
-    node_set_int(g, made, "axis", axis);
-    node_become(g, n, node_close(g, made));
-    return true;
-}
-
-static bool raise_l2(Graph *g, const PassOptions *options, Node *n) {
-    const Node *sum = n->op->id == OP_Sqrt ? match_op(n->inputs[0], OP_ReduceSum) : NULL;
-    const Node *squares = n->op->id == OP_Sqrt ? match_op(n->inputs[0], OP_ReduceSumSquare) : NULL;
-    Value *x = sum ? square_of(sum->inputs[0]) : squares ? squares->inputs[0] : NULL;
-    const Node *reduce = sum ? sum : squares;
-    if (!x || !dtype_is_float(x->dtype) || !rewrite_allowed(g, options, n)) return false;
-    remark(g, options, REMARK_MATCHED, n, "ReduceL2");
-    Value *inputs[] = {x, node_has_input(reduce, 1) ? reduce->inputs[1] : NULL};
-    Node *made = node_open(g, n, OP_ReduceL2, inputs, inputs[1] ? 2 : 1);
-    copy_attrs(g, made, reduce);
-    node_become(g, n, node_close(g, made));
-    return true;
-}
-
 bool pass_raise_norm(Graph *g, const PassOptions *options) {
-    static RewriteFn *const rewrites[] = {raise_group_norm, affine_into_norm, raise_layer_norm, raise_softmax, raise_l2};
+    static RewriteFn *const rewrites[] = {raise_group_norm, affine_into_norm, raise_layer_norm};
     rewrite_everywhere(g, options, rewrites, (int)(sizeof rewrites / sizeof *rewrites));
     return true;
 }

@@ -27,7 +27,7 @@ static int64_t matmul_macs(const Node *n) {
 }
 
 static int64_t node_macs(const Node *n) {
-    if (n->op->id == OP_Conv || n->op->id == OP_DeformConv) return conv_macs(n);
+    if (n->op->id == OP_Conv || n->op->id == OP_DeformConv || n->op->id == OP_BranchDeformConv) return conv_macs(n);
     if (n->op->id == OP_ConvTranspose) return conv_transpose_macs(n);
     if (n->op->id == OP_MatMul || n->op->id == OP_Gemm) return matmul_macs(n);
     return 0;

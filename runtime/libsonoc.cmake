@@ -43,6 +43,7 @@ foreach(target libsonoc libsonoc_static)
 endforeach()
 
 install(FILES ${sonoc_headers} TYPE INCLUDE)
+install(FILES python/sonoc.py DESTINATION ${CMAKE_INSTALL_DATADIR}/sonoc/python)
 install(TARGETS libsonoc libsonoc_static EXPORT sonoc)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/sonoc)
 install(EXPORT sonoc NAMESPACE sonoc:: FILE sonocTargets.cmake DESTINATION ${package_dir})

@@ -7,9 +7,9 @@
 
 #include <errno.h>
 
-enum { POOL_SPINS = 4000 }; /* some 50 to 150 microseconds */
+enum { SONOC_POOL_SPINS = 4000 }; /* some 50 to 150 microseconds */
 
-static void pool_pause(void) {
+static void sonoc_pool_pause(void) {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
@@ -18,10 +18,10 @@ static void pool_pause(void) {
 }
 
 /* Returns when the word is no longer `old`. */
-static void pool_wait(struct sonoc_pool *pool, const unsigned *word, unsigned old) {
-    for (int i = 0; i < POOL_SPINS; i++) {
+static void sonoc_pool_wait(struct sonoc_pool *pool, const unsigned *word, unsigned old) {
+    for (int i = 0; i < SONOC_POOL_SPINS; i++) {
         if (__atomic_load_n(word, __ATOMIC_ACQUIRE) != old) return;
-        pool_pause();
+        sonoc_pool_pause();
     }
     pthread_mutex_lock(&pool->lock);
     __atomic_add_fetch(&pool->asleep, 1, __ATOMIC_SEQ_CST);
@@ -31,7 +31,7 @@ static void pool_wait(struct sonoc_pool *pool, const unsigned *word, unsigned ol
     pthread_mutex_unlock(&pool->lock);
 }
 
-static void pool_change(struct sonoc_pool *pool, unsigned *word, unsigned value) {
+static void sonoc_pool_change(struct sonoc_pool *pool, unsigned *word, unsigned value) {
     __atomic_store_n(word, value, __ATOMIC_SEQ_CST);
     if (!__atomic_load_n(&pool->asleep, __ATOMIC_SEQ_CST)) return;
     pthread_mutex_lock(&pool->lock);
@@ -39,22 +39,22 @@ static void pool_change(struct sonoc_pool *pool, unsigned *word, unsigned value)
     pthread_mutex_unlock(&pool->lock);
 }
 
-static void pool_part(const struct sonoc_pool *pool, int worker) {
+static void sonoc_pool_part(const struct sonoc_pool *pool, int worker) {
     int64_t each = pool->count / pool->workers, more = pool->count % pool->workers;
     int64_t begin = each * worker + (worker < more ? worker : more);
     int64_t end = begin + each + (worker < more);
     if (begin < end) pool->loop(pool->captured, begin, end, worker);
 }
 
-static void *pool_work(void *argument) {
+static void *sonoc_pool_work(void *argument) {
     const struct sonoc_pool_thread *self = (const struct sonoc_pool_thread *)argument;
     struct sonoc_pool *pool = self->pool;
     for (unsigned turn = 0;; turn++) {
-        pool_wait(pool, &pool->turn, turn);
+        sonoc_pool_wait(pool, &pool->turn, turn);
         if (pool->stop) return NULL;
-        pool_part(pool, self->worker);
+        sonoc_pool_part(pool, self->worker);
         if (!__atomic_sub_fetch(&pool->pending, 1, __ATOMIC_ACQ_REL))
-            pool_change(pool, &pool->finished, turn + 1);
+            sonoc_pool_change(pool, &pool->finished, turn + 1);
     }
 }
 
@@ -70,14 +70,14 @@ SONOC_POOL_FUNCTION void sonoc_pool_run(void *context, sonoc_loop *loop, void *c
     pool->captured = captured;
     pool->count = count;
     pool->pending = (unsigned)pool->workers - 1;
-    pool_change(pool, &pool->turn, turn + 1);
-    pool_part(pool, 0);
-    pool_wait(pool, &pool->finished, turn);
+    sonoc_pool_change(pool, &pool->turn, turn + 1);
+    sonoc_pool_part(pool, 0);
+    sonoc_pool_wait(pool, &pool->finished, turn);
 }
 
 SONOC_POOL_FUNCTION void sonoc_pool_stop(struct sonoc_pool *pool) {
     pool->stop = 1;
-    pool_change(pool, &pool->turn, pool->turn + 1);
+    sonoc_pool_change(pool, &pool->turn, pool->turn + 1);
     for (int i = 0; i + 1 < pool->workers; i++) pthread_join(pool->threads[i].thread, NULL);
     pool->workers = 0;
     pthread_cond_destroy(&pool->wake);
@@ -99,7 +99,7 @@ SONOC_POOL_FUNCTION int sonoc_pool_start(struct sonoc_pool *pool, int workers) {
         struct sonoc_pool_thread *t = &pool->threads[pool->workers - 1];
         t->pool = pool;
         t->worker = pool->workers;
-        why = pthread_create(&t->thread, NULL, pool_work, t);
+        why = pthread_create(&t->thread, NULL, sonoc_pool_work, t);
         if (why) {
             sonoc_pool_stop(pool);
             return why;

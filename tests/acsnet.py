@@ -2,7 +2,7 @@
 
     python tests/acsnet.py --sonoc build/release/sonoc [--forms ts17,dynamo21]
 
-The interpreter, and C under gcc -O0, gcc -O3 and clang-19 -O2, give the same bits; these are near
+The interpreter, C under gcc -O0, gcc -O3 and clang-19 -O2, and the JIT give the same bits; these are near
 what PyTorch answers in float64 and what ONNX Runtime answers. Exports once, into build/acsnet8.
 """
 
@@ -17,9 +17,12 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+from readers import available
+
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples/acsnet"
 WEIGHTS = EXAMPLE / "acsnet_narrow.npz"
+MOST_KERNELS = 120
 OUTPUTS = {"class_logits": 1e-6, "mask_logits": 2e-5}  # error against float64 allowed
 RUNTIME_BOUND = 3e-4  # against ONNX Runtime, whose own error is larger
 READERS = {
@@ -27,6 +30,7 @@ READERS = {
     "gcc-O0": ["--backend=c", "--cc=gcc -O0"],
     "gcc-O3": ["--backend=c", "--cc=gcc -O3"],
     "clang-O2": ["--backend=c", "--cc=clang-19 -O2"],
+    "jit": ["--backend=jit"],
 }
 FORMS = ["ts11", "ts13", "ts17", "ts17-dynamic", "dynamo18", "dynamo20", "dynamo21", "dynamo23"]
 
@@ -58,12 +62,12 @@ def dim_options(form):
     return ["--dim", "batch=1"] if form.endswith("dynamic") else []
 
 
-def run_reader(sonoc, model, form, reader, reference, folder):
+def run_reader(sonoc, model, form, reader, options, reference, folder):
     """Run a model through a reader; return the bytes of its outputs' file and how long it took."""
     out = folder / f"out_{form}_{reader}.npz"
     start = time.monotonic()
     command = [sonoc, "run", model, "--inputs", reference, "--outputs", out, "--quiet"]
-    done = subprocess.run(command + dim_options(form) + READERS[reader], capture_output=True, text=True)
+    done = subprocess.run(command + dim_options(form) + options, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{form}, {reader}: status {done.returncode}: {done.stderr}")
     return out.read_bytes(), time.monotonic() - start
@@ -83,12 +87,13 @@ def run_runtime(model, image):
     return dict(zip(OUTPUTS, session.run(list(OUTPUTS), {"image": image})))
 
 
-def check_form(sonoc, form, folder):
+def check_form(sonoc, readers, form, folder):
     """Run a form through all readers; return what was seen and what is wrong."""
     model, reference_path = folder / f"acsnet8_{form}.onnx", folder / "acsnet8_reference.npz"
-    results = {reader: run_reader(sonoc, model, form, reader, reference_path, folder) for reader in READERS}
+    results = {reader: run_reader(sonoc, model, form, reader, options, reference_path, folder)
+               for reader, options in readers.items()}
     wrong = [f"{form}: {reader} gives other bits than the interpreter"
-             for reader in READERS if results[reader][0] != results["interp"][0]]
+             for reader in readers if results[reader][0] != results["interp"][0]]
     with np.load(folder / f"out_{form}_interp.npz") as outputs, np.load(reference_path) as reference:
         errors = errors_against(outputs, reference)
         runtime = errors_against(outputs, run_runtime(model, reference["image"]))
@@ -97,7 +102,7 @@ def check_form(sonoc, form, folder):
     wrong += [f"{form}: {name} is {runtime[name]:.2g} from ONNX Runtime"
               for name in OUTPUTS if not runtime[name] <= RUNTIME_BOUND]
     seen = f"{form:13} " + " ".join(f"{name} {errors[name]:.2g} ({runtime[name]:.2g})" for name in OUTPUTS)
-    return f"{seen}  " + " ".join(f"{reader} {results[reader][1]:.1f} s" for reader in READERS), wrong
+    return f"{seen}  " + " ".join(f"{reader} {results[reader][1]:.1f} s" for reader in readers), wrong
 
 
 def main():
@@ -110,11 +115,13 @@ def main():
     folder = export(8, WEIGHTS, forms)
     print("largest error against float64 (distance from ONNX Runtime), and time to build and run")
     wrong = []
+    sonoc = options.sonoc.resolve()
+    readers = available(READERS, sonoc)
     with ThreadPoolExecutor(2) as pool:
-        for seen, messages in pool.map(lambda form: check_form(options.sonoc.resolve(), form, folder), forms):
+        for seen, messages in pool.map(lambda form: check_form(sonoc, readers, form, folder), forms):
             print(seen, flush=True)
             wrong += messages
-    print("\n".join(wrong) or f"{len(forms)} forms, the same bits from {len(READERS)} readers")
+    print("\n".join(wrong) or f"{len(forms)} forms, the same bits from {len(readers)} readers")
     sys.exit(bool(wrong))
 
 

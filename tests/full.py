@@ -22,13 +22,13 @@ import numpy as np
 import onnx
 
 from export import MOST_NODES, count_nodes, refusal, run_onnxruntime
-from acsnet import FORMS, OUTPUTS, ROOT, dim_options, errors_against, export
+from acsnet import FORMS, MOST_KERNELS, OUTPUTS, ROOT, dim_options, errors_against, export
 
 MB = 1 << 20
 COMPILE = (15, 1200)  # seconds and MB
 BUILD_OBJECT = (40, 3072)
 BUILD_LITERAL = (90, 3072)
-ARENA_MB = 120
+ARENA_MB = 48
 WRITTEN_ERROR = 2e-4
 MAY_NEED = {"memcpy", "memset", "_GLOBAL_OFFSET_TABLE_", "acsnet_weights"}
 
@@ -114,6 +114,7 @@ def check_form(report, sonoc, form, folder):
     report.require(f"needs nothing but memcpy, memset {' '.join(sorted(needs))}", not needs)
     library = out / "acsnet.so"
     subprocess.run(["gcc", "-shared", "-o", library, out / "acsnet.o", out / "acsnet_weights.o"], check=True)
+    report.check("kernels", len(facts["kernels"]), MOST_KERNELS, "")
     report.check("arena", facts["arena_bytes"] / MB, ARENA_MB, "MB")
     with np.load(folder / "acsnet64_reference.npz") as reference:
         outputs, touched = run_library(library, np.ascontiguousarray(reference["image"]), facts["arena_bytes"])

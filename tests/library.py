@@ -4,6 +4,7 @@
 """
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -47,6 +48,32 @@ def test_c(build, folder):
     write_models(folder)
     print(run(build / "tests/library_api", folder), end="")
     run(build / "tests/library_threads")
+
+
+def test_kept(build, folder):
+    """Compiled models that are kept."""
+    write_models(folder)
+    print(run(build / "tests/library_kept", folder), end="")
+
+
+def test_cache_command(build, folder):
+    """`sonoc cache` lists and clears what `sonoc run` keeps; --no-cache keeps nothing."""
+    write_models(folder)
+    there = {"env": os.environ | {"XDG_CACHE_HOME": str(folder / "caches")}, "cwd": folder}
+    sonoc, kept = build / "sonoc", ["run", "small.onnx", "--backend=c", "--cc=cc -O0", "-q"]
+    assert json.loads(run(sonoc, "cache", "list", "--json", **there))["entries"] == []
+    run(sonoc, *kept, "--no-cache", **there)
+    assert run(sonoc, "cache", "list", **there).split()[:2] == ["0", "bytes"]
+    first, again = (run(sonoc, *kept, "--json", **there) for _ in range(2))
+    assert json.loads(first)["outputs"] == json.loads(again)["outputs"]
+    entries = json.loads(run(sonoc, "cache", "list", "--json", **there))["entries"]
+    assert len(entries) == 1 and entries[0]["label"].startswith("small.onnx: c -O2"), entries
+    run(sonoc, *kept, "--print-after=dead", **there)  # who wants to see passes sees them
+    run(sonoc, *kept, "-O1", "--cache-bytes=20K", **there)  # too small for anything
+    assert run(sonoc, "cache", "clear", **there) == "1 removed\n"
+    assert json.loads(run(sonoc, "cache", "list", "--json", **there))["entries"] == []
+    wrong = subprocess.run([sonoc, "cache", "dance"], capture_output=True, text=True)
+    assert wrong.returncode == 2 and "list or clear" in wrong.stderr
 
 
 def test_symbols(build, folder):

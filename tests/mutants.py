@@ -14,6 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import deform_soup
+
 ROOT = Path(__file__).parent.parent
 
 GRAPHS = {
@@ -64,9 +66,39 @@ GRAPHS = {
     "parallel": "%w = constant f32[1,4,1,1] {1.0, 2.0, 3.0, 4.0}\n%v = constant f32[1,4,1,1] {4.0, 3.0, 2.0, 1.0}\n"
                 "%a = Conv(%x, %w) : ?\n%b = Conv(%x, %v) : ?\n"
                 "%p = Relu(%a) : ?\n%s = Sub(%p, %b) : ?\n%y = ReduceMax(%s) : ?",
+    "padded pool": "%y = AveragePool(%x) {kernel_shape = [4, 4], pads = [1, 1, 1, 1], strides = [3, 3], count_include_pad = 1} : ?",
+    "mean of other axes": "%r = constant i64[1] {3}\n%o = constant i64[2] {2, 3}\n%e = constant f32[] {0.1}\n"
+                          "%m = ReduceMean(%x, %r) : ?\n%d = Sub(%x, %m) : ?\n%q = Mul(%d, %d) : ?\n"
+                          "%v = ReduceMean(%q, %o) : ?\n%s = Add(%v, %e) : ?\n%t = Sqrt(%s) : ?\n%y = Div(%d, %t) : ?",
+    "pieces": "%b = constant i64[1] {0}\n%m = constant i64[1] {2}\n%e = constant i64[1] {4}\n%d = constant i64[1] {1}\n"
+              "%n = Neg(%x) : ?\n%p = Slice(%n, %b, %m, %d) : ?\n%q = Slice(%n, %m, %e, %d) : ?\n%y = Sub(%p, %q) : ?",
+    "strided behind upsampling": "%z = constant i64[4] {1, 4, 8, 8}\n%w = constant f32[1,4,1,1] {1.0, 2.0, 3.0, 4.0}\n"
+                                 "%r = Resize(%x, _, _, %z) {mode = \"linear\"} : ?\n%y = Conv(%r, %w) {strides = [2, 2]} : ?",
+    "gate of another": "%n = Neg(%x) : ?\n%s = Sigmoid(%n) : ?\n%y = Mul(%x, %s) : ?",
+    "soup": deform_soup.write_soup(deform_soup.Soup(kernel=2)),
+    "soup behind a convolution": deform_soup.write_soup(deform_soup.Soup(kernel=2, offset_from_conv=True)),
+    "wrong soup": deform_soup.write_soup(deform_soup.Soup(kernel=2, sign="Sub")),
     "upsampled": "%z = constant i64[4] {1, 4, 8, 8}\n%w = constant f32[1,4,1,1] {1.0, 2.0, 3.0, 4.0}\n"
                  "%r = Resize(%x, _, _, %z) {mode = \"linear\"} : ?\n%y = Conv(%r, %w) {pads = [1, 1, 1, 1]} : ?",
+    "branches": "%d = constant i64[1] {1}\n%w = constant f32[2,8,1,1] {1.0, 2.0, 3.0, 4.0, 1.5, 2.5, 3.5, 4.5, 4.0, 3.0, 2.0, 1.0, 0.5, "
+                "2.0, 1.5, 1.0}\n%v = constant f32[1,8,1,1] {1.0, 2.0, 3.0, 4.0, -1.0, -2.0, -3.0, -4.0}\n%p = ReduceMean(%x, %d) : ?\n"
+                "%q = ReduceMax(%x, %d) : ?\n%a = Mul(%x, %p) : ?\n%b = Mul(%x, %q) : ?\n%c = Concat(%a, %b) {axis = 1} : ?\n"
+                "%o = Conv(%c, %w) {pads = [1, 1, 1, 1]} : ?\n%y = DeformConv(%c, %v, %o) {pads = [1, 1, 1, 1]} : ?",
+    "other branches": "%d = constant i64[1] {1}\n%v = constant f32[1,8,1,1] {1.0, 2.0, 3.0, 4.0, -1.0, -2.0, -3.0, -4.0}\n"
+                      "%w = constant f32[2,4,1,1] {1.0, 2.0, 3.0, 4.0, 1.5, 2.5, 3.5, 4.5}\n%p = ReduceMean(%x, %d) : ?\n%n = Neg(%x) : ?\n"
+                      "%a = Mul(%x, %p) : ?\n%b = Mul(%n, %p) : ?\n%c = Concat(%a, %b) {axis = 1} : ?\n"
+                      "%o = Conv(%x, %w) : ?\n%y = DeformConv(%c, %v, %o) : ?",
+    "sigmoid of a part": "%w = constant f32[3,4,1,1] {1.0, 2.0, 3.0, 4.0, 4.0, 3.0, 2.0, 1.0, 1.0, -1.0, 1.0, -1.0}\n%0 = constant i64[1] {0}\n"
+                         "%1 = constant i64[1] {1}\n%3 = constant i64[1] {3}\n%c = Conv(%x, %w) : ?\n%a = Slice(%c, %0, %1, %1) : ?\n"
+                         "%b = Slice(%c, %1, %3, %1) : ?\n%s = Sigmoid(%b) : ?\n%y = Sub(%s, %a) : ?",
+    "sigmoid of a shared part": "%w = constant f32[3,4,1,1] {1.0, 2.0, 3.0, 4.0, 4.0, 3.0, 2.0, 1.0, 1.0, -1.0, 1.0, -1.0}\n"
+                                "%0 = constant i64[1] {0}\n%1 = constant i64[1] {1}\n%2 = constant i64[1] {2}\n%3 = constant i64[1] {3}\n"
+                                "%c = Conv(%x, %w) : ?\n%a = Slice(%c, %0, %2, %1) : ?\n%b = Slice(%c, %1, %3, %1) : ?\n"
+                                "%s = Sigmoid(%b) : ?\n%y = Sub(%s, %a) : ?",
+    "flat maximum": "%f = constant i64[2] {1, 4}\n%m = GlobalMaxPool(%x) : ?\n%y = Reshape(%m, %f) : ?",
 }
+
+PIPELINES = {"split": "infer,split"}  # of passes that run for files only
 
 MUTANTS = [  # the pass that is to be named, its source, what is replaced, by what, the graph
     ("simplify", "simplify.c", "axis < 0 ? axis + out->rank : axis]", "axis < 0 ? 2 : axis]", "join"),
@@ -91,13 +123,28 @@ MUTANTS = [  # the pass that is to be named, its source, what is replaced, by wh
     ("raise_norm", "raise_norm.c", '"epsilon", node_float(norm, "epsilon")', '"epsilon", 1e-5f', "group norm"),
     ("raise_norm", "raise_norm.c", "(size_t)(c / (channels / groups))", "(size_t)(c % groups)", "group norm"),
     ("raise_norm", "raise_norm.c", "multiplies ? c->constant : NULL, mul", "NULL, mul", "scaled norm"),
-    ("raise_norm", "raise_norm.c", "sum->inputs[0] != n->inputs[0] || ", "", "softmax"),
-    ("raise_shuffle", "raise_shuffle.c", 'strcmp(s->mode, "DCR") != 0', 'strcmp(s->mode, "DCR") == 0', "shuffle"),
     ("raise_pool", "raise_pool.c", "return OP_GlobalMaxPool;", "return OP_GlobalAveragePool;", "maximum"),
     ("fuse_gate", "fuse_gate.c", "make_op(g, n, OP_Add, a, b)", "make_op(g, n, OP_Max, a, b)", "gates"),
     ("fuse_gate", "fuse_gate.c", "if (node_has_input(n, 2)) y", "if (node_has_input(n, 3)) y", "gated conv"),
     ("fuse_parallel", "fuse_parallel.c", "at += channels;", "at += 0 * channels;", "parallel"),
     ("exchange", "exchange.c", "if (!pads) pads = none;", "pads = none;", "upsampled"),
+    ("fuse_branches", "fuse_branches.c", "branch * channels + channel) * taps", "channel) * taps", "branches"),
+    ("fuse_branches", "fuse_branches.c", "b->scales[b->n++] = scale;", "b->scales[b->n] = b->n ? b->scales[0] : scale, b->n++;",
+     "branches"),
+    ("fuse_branches", "fuse_branches.c", "(b->map && map != b->map) || ", "", "other branches"),
+    ("fuse_part", "fuse_part.c", "c < own.end; c++", "c <= own.begin; c++", "sigmoid of a part"),
+    ("fuse_part", "fuse_part.c", " || (c.begin < own.end && own.begin < c.end)", "", "sigmoid of a shared part"),
+    ("flatten", "flatten.c", "mean ? OP_ReduceMean : OP_ReduceMax", "OP_ReduceMean", "flat maximum"),
+    ("exchange", "exchange.c", 'all_are(n, "strides", 1) &&', "", "strided behind upsampling"),
+    ("raise_pool", "raise_pool.c", 'ints_are(n, "pads", 0) &&', "", "padded pool"),
+    ("raise_norm", "raise_norm.c", "if (!axis || reduced_axes(mean) != axes ||", "if (!axis ||", "mean of other axes"),
+    ("split", "split.c", "node_become(g, p->slices[i], outputs[i])", "node_become(g, p->slices[i], outputs[p->n - 1 - i])", "pieces"),
+    ("raise_deform", "raise_deform.c", "(channel % 2 ? taps : 0)", "(channel % 2 ? 0 : taps)", "soup"),
+    ("raise_deform", "raise_deform.c", "if (node_has_input(conv, 2)) made", "if (node_has_input(conv, 3)) made", "soup behind a convolution"),
+    ("raise_deform", "raise_deform.c", "s->mask ? 5 : bias", "bias", "soup"),
+    ("raise_deform", "raise_deform.c", "Value *offset = geo->rows_first ?", "Value *offset = !geo->rows_first ?", "soup"),
+    ("raise_deform", "raise_deform.c", "<= bound)) return false;", "<= bound + 9)) return false;", "wrong soup"),
+    ("rules_real", "rule_match.c", "if (b->is_set) return same_value(b->value, v) &&", "if (b->is_set) return", "gate of another"),
 ]
 
 
@@ -138,8 +185,12 @@ def try_mutant(build, mutant, commands):
     wanted, name, old, new, graph = mutant
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
-        (folder / "case.sonoc").write_text(f"graph g(%x: f32[1,4,4,4]) -> (%y) {{\n{GRAPHS[graph]}\n}}\n")
+        text = GRAPHS[graph]
+        whole = text if text.startswith("graph ") else f"graph g(%x: f32[1,4,4,4]) -> (%y) {{\n{text}\n}}\n"
+        (folder / "case.sonoc").write_text(whole)
         arguments = ["opt", "case.sonoc", "--check-passes", "--reduced=small.sonoc"]
+        if wanted in PIPELINES:
+            arguments.append(f"--passes={PIPELINES[wanted]}")
         status, said = run([str(build / "sonoc"), *arguments], folder)
         if status:
             return f"it is found wrong without the fault: {said}"

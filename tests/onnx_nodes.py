@@ -1,9 +1,9 @@
-"""Runs ONNX's own node test cases through the interpreter and through C.
+"""Runs ONNX's own node test cases through the interpreter, through C and through machine code.
 
     python tests/onnx_nodes.py --sonoc build/release/sonoc [--only SUBSTRING] [--verbose]
 
-A case passes when the interpreter gives the expected outputs within the case's tolerance and the C,
-built without optimisation, gives the interpreter's bits. A case may be refused, with a reason; a
+A case passes when the interpreter gives the expected outputs within the case's tolerance, and the C,
+built without optimisation, and the JIT give the interpreter's bits. A case may be refused, with a reason; a
 case that is wrong, or too few that pass, is a failure. Prints a table, an operator a line.
 """
 
@@ -21,11 +21,14 @@ import numpy as np
 import onnx
 from onnx.backend.test.case.node import collect_testcases
 
+from readers import available
+
 MINIMUM = 450  # cases that pass at least
 WORKERS = 2
 SECONDS = 60  # for a case through one reader
 ULP_OF_NARROW = 2  # allowed for 16-bit floats beside the case's tolerance, as ONNX's runner does for bfloat16
 ROOT = Path(__file__).parent.parent
+COMPILED = {"C": ["--backend=c", "--cc=gcc -O0"], "JIT": ["--backend=jit"]}
 
 Result = collections.namedtuple("Result", "name operator outcome reason")
 
@@ -95,13 +98,13 @@ def shorten(text, folder):
     return (lines or ["no word"])[0][:150]
 
 
-def run_case(sonoc, case, folder, operator):
-    """Run a case through both readers."""
+def run_case(sonoc, compiled, case, folder, operator):
+    """Run a case through all readers."""
     tolerance = [f"--rtol={case.rtol}", f"--atol={case.atol}", f"--ulp={ULP_OF_NARROW if is_narrow(case) else 0}"]
-    runs = [("interpreter", ["--expect", folder, *tolerance]), ("C", ["--backend=c", "--cc=gcc -O0"])]
-    for reader, options in runs:
+    runs = {"interpreter": ["--expect", folder, *tolerance], **compiled}
+    for reader, options in runs.items():
         status, said = run_sonoc(sonoc, folder, *options)
-        if status in (3, 4) and (reader == "interpreter" or "backend c" not in said):
+        if status in (3, 4) and (reader == "interpreter" or "backend " not in said):
             return Result(case.name, operator, "refused", shorten(said, folder))
         if status != 0:
             return Result(case.name, operator, "wrong", f"{reader}, status {status}: {shorten(said, folder)}")
@@ -138,8 +141,9 @@ def main():
     operators = find_operators(cases)
     for case in cases:
         write_case(case, folder / case.name)
+    compiled = available(COMPILED, sonoc)
     with ThreadPoolExecutor(WORKERS) as pool:
-        run = lambda case: run_case(sonoc, case, folder / case.name, operators[case.name])
+        run = lambda case: run_case(sonoc, compiled, case, folder / case.name, operators[case.name])
         results = list(pool.map(run, cases))
     print_table(results, options.verbose)
     n = collections.Counter(r.outcome for r in results)

@@ -5,13 +5,14 @@
     pass PASSES [OPTION..]  the graph that follows, after these passes (a,b,c; `all`, `none`), is the graph after
                             `---`, letter by letter; `unchanged`: it prints as it was given. What is printed
                             prints the same when it is read again. --bless rewrites what is expected. Comments
-                            `# missed: ...` tell what the remarks must say of what nearly matched.
+                            `# missed: ...` tell what the remarks must say of what nearly matched; `# near miss of
+                            NAMES: ...` and `# refused by NAMES: ...` name passes and rules that must not rewrite it.
     diag STATUS             the graph is refused with this exit status, and says, in this order and nothing else,
                             what the comments `# error: ...` in it tell; behind an `# in OPTIONS` those are given.
     num [ulp=N] [atol=X]    the graph, run on inputs, gives what the Python after `---` computes from them in
-        [kernels=N]         float64, and the same bits through the interpreter and C at -O0 and -O3. Lines before
-                            the graph, `x = ...`, give inputs (`rng` is seeded); the others are random. It becomes
-                            so many kernels, and its memory certificate holds.
+        [kernels=N]         float64, and the same bits through the interpreter, C at -O0 and -O3, and the JIT. Lines
+                            before the graph, `x = ...`, give inputs (`rng` is seeded); the others are random. It
+                            becomes so many kernels, and its memory certificate holds.
 
 Several cases in a file are parted by a line `===`.
 """
@@ -27,6 +28,8 @@ from pathlib import Path
 import certificate
 import numpy as np
 
+from readers import available
+
 CASES = Path(__file__).parent / "cases"
 DTYPES = {"f32": np.float32, "f64": np.float64, "f16": np.float16, "bool": np.bool_}
 DTYPES |= {f"{'iu'[k]}{n}": np.dtype(f"{'iu'[k]}{n // 8}").type for k in (0, 1) for n in (8, 16, 32, 64)}
@@ -34,6 +37,7 @@ READERS = {
     "interp": ["--backend=interp"],
     "gcc -O0": ["--backend=c", "--cc=gcc -O0"],
     "gcc -O3": ["--backend=c", "--cc=gcc -O3"],
+    "jit": ["--backend=jit"],
 }
 
 
@@ -56,18 +60,36 @@ def split_case(text):
     return first.split(), given.strip("\n") + "\n", expected.strip("\n") + "\n"
 
 
-def run_pass(sonoc, folder, words, given, expected):
-    """Compare a graph after passes with the expected one; return the case as it would be right."""
+def pass_options(words):
+    """What the first line of a case says of passes, as options."""
     options = {"all": [], "none": ["--passes="]}.get(words[1], [f"--passes={words[1]}"])
-    options += [word.replace("=tests/", f"={CASES.parent}/") for word in words[2:]]
+    return options + [word.replace("=tests/", f"={CASES.parent}/") for word in words[2:]]
+
+
+def names_in(given, word):
+    """The passes and rules that a comment of a case names."""
+    return {name for names in re.findall(rf"# {word} ([\w, ]+)", given) for name in names.split(", ")}
+
+
+def rewriters(said):
+    """The passes and rules that the remarks tell to have rewritten something."""
+    done = [line for line in said.splitlines() if ": done: " in line]
+    return {line.split(":")[0] for line in done} | {name for line in done for name in re.findall(r": rule (\w+)", line)}
+
+
+def run_pass(sonoc, folder, _, words, given, expected):
+    """Compare a graph after passes with the expected one; return the case as it would be right."""
     (folder / "case.sonoc").write_text(given)
-    printed, said = run(sonoc, folder, "opt", "case.sonoc", "--verify-each", "--quiet", "--remarks", *options)
+    printed, said = run(sonoc, folder, "opt", "case.sonoc", "--verify-each", "--quiet", "--remarks", *pass_options(words))
     (folder / "again.sonoc").write_text(printed)
     again, _ = run(sonoc, folder, "opt", "again.sonoc", "--passes=", "--quiet")
     if again != printed:
         raise Failure(f"read again, it prints differently:\n{printed}becomes\n{again}")
     want = given if expected.strip() == "unchanged" else expected
     missed = [line for line in said.splitlines() if ": missed: " in line]
+    wrong = rewriters(said) & (names_in(given, "near miss of") | names_in(given, "refused by"))
+    if wrong:
+        raise Failure(f"rewritten by {', '.join(sorted(wrong))}: {said}")
     untold = [want for want in re.findall(r"# missed: (.*)", given) if not any(want in line for line in missed)]
     if untold:
         raise Failure(f"not told: {untold[0]}; told: {missed}")
@@ -75,7 +97,7 @@ def run_pass(sonoc, folder, words, given, expected):
     return right, None if printed == want else f"printed:\n{printed}expected:\n{want}"
 
 
-def run_diag(sonoc, folder, words, given, _):
+def run_diag(sonoc, folder, _, words, given, __):
     """Compare what is said about a wrong graph with its comments."""
     options = re.findall(r"# in (.*)", given)
     (folder / "case.sonoc").write_text(given)
@@ -134,7 +156,7 @@ def check_kernels(sonoc, folder, count):
         raise Failure("\n".join(wrong))
 
 
-def run_num(sonoc, folder, words, given, expected):
+def run_num(sonoc, folder, readers, words, given, expected):
     """Compare outputs with a reference, and the readers with each other."""
     bounds = {key: float(value) for key, value in (word.split("=") for word in words[1:])}
     rng = np.random.default_rng(7)
@@ -146,7 +168,7 @@ def run_num(sonoc, folder, words, given, expected):
     (folder / "case.sonoc").write_text(graph)
     np.savez(folder / "in.npz", **inputs)
     outputs = {}
-    for reader, options in READERS.items():
+    for reader, options in readers.items():
         given_inputs = ["--inputs", "in.npz"] if inputs else []
         run(sonoc, folder, "run", "case.sonoc", *given_inputs, "--outputs", "out.npz", "--quiet", *options)
         outputs[reader] = (folder / "out.npz").read_bytes()
@@ -165,7 +187,7 @@ def run_num(sonoc, folder, words, given, expected):
 FORMS = {"pass": run_pass, "diag": run_diag, "num": run_num}
 
 
-def run_file(sonoc, path, bless):
+def run_file(sonoc, path, readers, bless):
     """Run the cases of a file; return how many there are and print those that fail."""
     cases, failed = path.read_text().split("===\n"), 0
     for i, text in enumerate(cases):
@@ -173,7 +195,7 @@ def run_file(sonoc, path, bless):
         right, wrong = None, None
         with tempfile.TemporaryDirectory() as folder:
             try:
-                right, wrong = FORMS[words[0]](sonoc, Path(folder), words, given, expected)
+                right, wrong = FORMS[words[0]](sonoc, Path(folder), readers, words, given, expected)
             except Failure as failure:
                 wrong = str(failure)
         if wrong and right and bless:
@@ -193,7 +215,10 @@ def main():
     parser.add_argument("--bless", action="store_true", help="rewrite what `pass` cases expect")
     parser.add_argument("files", nargs="*", type=Path)
     options = parser.parse_args()
-    counts = [run_file(options.sonoc.resolve(), path, options.bless) for path in options.files or sorted(CASES.rglob("*.t"))]
+    sonoc = options.sonoc.resolve()
+    readers = available(READERS, sonoc)
+    counts = [run_file(sonoc, path, readers, options.bless)
+              for path in options.files or sorted(CASES.rglob("*.t"))]
     total, failed = (sum(column) for column in zip(*counts))
     print(f"{total} cases, {failed} failed")
     sys.exit(bool(failed))

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = ["ir", "frontend", "passes", "backends", "runtime", "custom_ops", "tools", "tests", "examples", "bench"]
+FOLDERS = ["ir", "frontend", "passes", "backends", "runtime", "custom_ops", "tools", "python", "tests", "examples", "bench"]
 FUNCTION_LINES, FILE_LINES = 60, 800
 EXCUSED = {  # "file" or "file:function": why
 }

@@ -1,8 +1,10 @@
-/* compile.c - sonoc compile: a model to FILE.c, FILE.h and, in some forms, a file of weights; all or none. */
+/* compile.c - sonoc compile: a model to FILE.c or machine code, FILE.h and, in some forms, a file of weights; all or
+ * none. */
 #include "command.h"
 
 #include "certificate.h"
 #include "emit_c.h"
+#include "machine_code.h"
 #include "program_report.h"
 #include <string.h>
 
@@ -10,6 +12,17 @@ static const struct { const char *name; WeightsForm form; } forms[] = {
     {"auto", WEIGHTS_AUTO},     {"literal", WEIGHTS_LITERAL}, {"incbin", WEIGHTS_INCBIN},
     {"object", WEIGHTS_OBJECT}, {"file", WEIGHTS_FILE},       {"arrays", WEIGHTS_ARRAYS},
 };
+
+static const char *const threads_names[] = {
+    [THREADS_NONE] = "none", [THREADS_PTHREADS] = "pthreads", [THREADS_OPENMP] = "openmp",
+    [THREADS_CALLBACK] = "callback",
+};
+
+static ThreadsForm threads_of(const char *name) {
+    for (int i = 0; i <= THREADS_CALLBACK; i++)
+        if (!strcmp(threads_names[i], name)) return (ThreadsForm)i;
+    return THREADS_NONE;
+}
 
 static WeightsForm form_of(const char *name) {
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
@@ -29,7 +42,7 @@ typedef struct Paths { const char *source, *header, *weights; } Paths;
 static Paths paths_of(Session *s, WeightsForm form) {
     Arena *a = s->unit.arena;
     const char *source = s->options->output;
-    const char *base = arena_copy(a, source, strlen(source) - 2);
+    const char *base = arena_copy(a, source, (size_t)(strrchr(source, '.') - source));
     bool is_object = form == WEIGHTS_OBJECT || form == WEIGHTS_AUTO;
     return (Paths){source, arena_format(a, "%s.h", base),
                    arena_format(a, is_object ? "%s_weights.o" : "%s.weights", base)};
@@ -42,8 +55,9 @@ static const char *file_name(const char *path) {
 
 static bool check_output(Session *s) {
     const char *path = s->options->output;
-    if (path && path_ends(path, ".c") && strlen(file_name(path)) > 2) return true;
-    fprintf(stderr, "sonoc compile: %s\n", path ? "--output should end in .c" : "-o FILE.c is missing");
+    const char *dot = path ? strrchr(file_name(path), '.') : NULL;
+    if (dot && dot > file_name(path) && (!strcmp(dot, ".c") || is_machine_code(path))) return true;
+    fprintf(stderr, "sonoc compile: %s\n", path ? "--output should end in .c, .o, .so, .s or .ll" : "-o FILE is missing");
     return false;
 }
 
@@ -90,9 +104,12 @@ static int make_plans(Session *s, const Program **plans) {
 }
 
 int command_compile(Session *s) {
-    const Options *o = s->options;
     const Program *plans[MOST_PLANS];
     if (!check_output(s)) return STATUS_USAGE;
+    bool is_code = is_machine_code(s->options->output);
+    const char *machine = is_code ? machine_code_target(s) : NULL;
+    if (is_code && !machine) return diag_status(&s->unit);
+    const Options *o = s->options;
     int n = make_plans(s, plans);
     if (!n) return diag_status(&s->unit);
     const Program *p = plans[0];
@@ -103,10 +120,14 @@ int command_compile(Session *s) {
         .prefix = c_identifier(s->unit.arena, prefix), .header_name = file_name(paths.header),
         .weights_name = file_name(paths.weights), .weights = form, .caller_arena = !strcmp(o->arena, "caller"),
         .profile = o->profile,
+        .threads = threads_of(o->threads_form),
     };
     EmitResult result = {0};
-    session_stage(s, "printing C");
-    emit_c_plans(plans, n, &options, &result);
+    session_stage(s, is_code ? "making machine code" : "printing C");
+    if (!is_code)
+        emit_c_plans(plans, n, &options, &result);
+    else if (!machine_code(s, p, machine, &options, &result))
+        return diag_status(&s->unit);
     if (!write_files(s, p, &paths, &result)) return diag_status(&s->unit);
     if (o->report || o->json) print_report(s, p, &paths, &result);
     return STATUS_OK;

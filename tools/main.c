@@ -80,13 +80,21 @@ static int run_command(const Options *options) {
     return status;
 }
 
+static void print_version(void) {
+#ifdef SONOC_LLVM
+    printf("sonoc %s, machine code by LLVM %s\n", SONOC_VERSION, SONOC_LLVM);
+#else
+    printf("sonoc %s, built without LLVM: no machine code\n", SONOC_VERSION);
+#endif
+}
+
 static int run_options(const Options *o) {
     if (o->man)
         options_man(stdout);
     else if (o->completion)
         options_completion(o->completion, stdout);
     else if (o->version)
-        printf("sonoc %s\n", SONOC_VERSION);
+        print_version();
     else if (o->help || o->command == CMD_COUNT)
         options_help(o->command, o->help ? stdout : stderr);
     else

@@ -1,5 +1,6 @@
 /* options.c - the tables of commands and options, and the parser over getopt_long. */
 #include "options.h"
+#include "target.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -19,7 +20,7 @@ static const char target_names[] =
 #define TARGET(name, ...) "|" name
 #include "targets.def"
 #undef TARGET
-    "|native|multi";
+    "|native|multi|TRIPLE";
 static const char backend_names[] =
 #define BACKEND(name, ...) "|" #name
 #define CODE_BACKEND BACKEND
@@ -80,10 +81,11 @@ static bool parse_real(const char *text, double *value) {
     return end != text && !*end && isfinite(*value) && *value >= 0;
 }
 
+/* A choice in capitals stands for any text. */
 static bool is_choice(const char *choices, const char *text) {
     size_t n = strlen(text);
     for (const char *c = choices; c; c = strchr(c, '|') ? strchr(c, '|') + 1 : NULL)
-        if (!strncmp(c, text, n) && (c[n] == '|' || !c[n])) return true;
+        if ((*c >= 'A' && *c <= 'Z') || (!strncmp(c, text, n) && (c[n] == '|' || !c[n]))) return true;
     return false;
 }
 
@@ -200,6 +202,15 @@ static int parse_operands(int argc, char **argv, Options *to) {
     return STATUS_OK;
 }
 
+/* Machine code can be made for more machines than plans are. */
+static int check_target(const Options *o) {
+    const char *path = o->output;
+    size_t n = path ? strlen(path) : 0;
+    bool is_c = n > 1 && !strcmp(path + n - 2, ".c");
+    if (!o->target || target_find(o->target) || (o->command == CMD_compile && !is_c)) return STATUS_OK;
+    return usage(o->command, "no such target: %s", o->target);
+}
+
 int options_parse(Arena *a, int argc, char **argv, Options *to) {
     *to = (Options){.command = CMD_COUNT};
     set_defaults(a, to);
@@ -212,5 +223,6 @@ int options_parse(Arena *a, int argc, char **argv, Options *to) {
     if (to->command == CMD_COUNT) return usage(CMD_COUNT, "no such command: %s", argv[0]);
     status = parse_part(a, to->command, argc, argv, to);
     if (status || to->help) return status;
-    return parse_operands(argc, argv, to);
+    status = check_target(to);
+    return status ? status : parse_operands(argc, argv, to);
 }

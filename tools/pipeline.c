@@ -67,10 +67,11 @@ struct sonoc_model *pipeline_kept_model(Session *s) {
     char folder[CACHE_PATH];
     PassOptions passes_chosen = session_pass_options(s, NULL);
     struct sonoc_model *m = model_in(&s->unit);
+    const char *fastest = backend_find("jit") ? "jit" : "interp";
     bool kept = !o->no_cache && !watches_passes(o) && cache_folder(folder);
     s->driver.plain = o->plain;
     Recipe recipe = {
-        .driver = &s->driver, .passes = &passes_chosen, .backend = o->backend, .compiler = o->cc,
+        .driver = &s->driver, .passes = &passes_chosen, .backend = o->backend ? o->backend : fastest, .compiler = o->cc,
         .plugins = o->plugin.at, .n_plugins = o->plugin.n, .cache = kept ? folder : NULL,
         .cache_bytes = o->cache_bytes.value, .compile = compile, .context = s,
     };

@@ -6,6 +6,8 @@
 
 typedef struct RuleCheck {
     int instances;           /* that the rule matched and rewrote */
+    int near_misses;         /* graphs with one thing unlike the pattern that it left alone */
+    int refusals;            /* instances that it left alone, for a condition, or the type of what it would make */
     bool wrong;
     double worst;            /* REAL, FAST: the largest error after, as a part of the one that is allowed */
     const char *why;         /* what is wrong, with the graphs before and after */

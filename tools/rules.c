@@ -8,7 +8,7 @@
 static void print_rule(Json *j, const Options *o, const Rule *r, const RuleCheck *c) {
     if (!o->json) {
         printf("%-22s %-4s -O%d  %s:%d", r->name, pass_class_names[r->promise], r->level, r->file, r->line);
-        if (c) printf("  %d instances", c->instances);
+        if (c) printf("  %d instances, %d refusals, %d near misses", c->instances, c->refusals, c->near_misses);
         if (c && r->promise != CLASS_BIT) printf(", at worst %.2g of what is allowed", c->worst);
         putchar('\n');
         return;
@@ -20,6 +20,8 @@ static void print_rule(Json *j, const Options *o, const Rule *r, const RuleCheck
     json_text(j, "file", r->file);
     json_int(j, "line", r->line);
     if (c) json_int(j, "instances", c->instances);
+    if (c) json_int(j, "refusals", c->refusals);
+    if (c) json_int(j, "near_misses", c->near_misses);
     if (c) json_bool(j, "ok", !c->wrong && c->instances);
     json_end(j, '}');
 }

@@ -1,6 +1,7 @@
 /* run.c - sonoc run: inputs in, outputs out; without --outputs, a summary of each. */
 #include "command.h"
 
+#include "backend.h"
 #include "json.h"
 #include "ports.h"
 #include <inttypes.h>

@@ -7,6 +7,8 @@
 #include "reference.h"
 #include <inttypes.h>
 
+static const char *backend_of(const Options *o) { return o->backend ? o->backend : "interp"; }
+
 static Bound bound_of(const Options *o) {
     bool is_expected = o->expect.n > 0 || o->reference;
     return (Bound){
@@ -49,7 +51,7 @@ static bool compare_all(Session *s, const Model *m, const Tensor *const *got, co
     if (s->options->json) {
         json_begin(&j, NULL, '{');
         json_int(&j, "version", 1);
-        json_text(&j, "backend", s->options->backend);
+        json_text(&j, "backend", backend_of(s->options));
         json_begin(&j, "outputs", '[');
     }
     for (int i = 0; i < m->n_outputs; i++) {
@@ -77,7 +79,7 @@ int command_verify(Session *s) {
     const Graph *reference = o->reference ? reference_graph(s) : NULL;
     if (o->reference && !reference) return diag_status(&s->unit);
     const Program *p = pipeline_program(s, o->plain);
-    Model *m = p ? pipeline_model(s, p, o->backend) : NULL;
+    Model *m = p ? pipeline_model(s, p, backend_of(o)) : NULL;
     const Tensor **inputs = m ? ports_inputs(s, m) : NULL;
     const Tensor **got = inputs ? ports_run(s, m, inputs) : NULL;
     const Tensor **want = NULL;

@@ -1,6 +1,8 @@
 /* backend_jit.c - runs a program by way of machine code in memory. */
 #include "backends.h"
 
+#include <stdlib.h>
+
 #include "jit.h"
 
 typedef struct Opened {
@@ -8,6 +10,12 @@ typedef struct Opened {
     const void **constants; /* by buffer id; NULL: `weights` has them in one piece */
     const void *weights;
 } Opened;
+
+static bool options_given(JitOptions *jit, RunError *error) {
+    if (jit_options_from(getenv("SONOC_JIT"), jit)) return true;
+    snprintf(error->message, sizeof error->message, "SONOC_JIT is none of perf, gdb, threads=N, with commas");
+    return false;
+}
 
 void *backend_jit_open(const Program *p, const char *options, RunError *error) {
     Text code = {.arena = p->unit->arena};
@@ -34,13 +42,14 @@ const char *backend_jit_machine(Arena *a, const char *options, RunError *error) 
 }
 
 bool backend_jit_compile(const Program *p, const char *options, Text *code, RunError *error) {
-    JitOptions jit = {0};
+    JitOptions jit;
     (void)options;
-    return jit_compile(p, &jit, code, error);
+    return options_given(&jit, error) && jit_compile(p, &jit, code, error);
 }
 
 static void *open_code(Opened *o, const void *code, size_t bytes, RunError *error) {
-    JitOptions jit = {0};
+    JitOptions jit;
+    if (!options_given(&jit, error)) return NULL;
     o->module = jit_load(code, bytes, &jit, error);
     return o->module ? o : NULL;
 }

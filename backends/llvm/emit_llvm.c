@@ -63,7 +63,8 @@ static LLVMTypeRef kernel_type(const Frame *f, LLVMContextRef c, int number) {
 static Value kernel_declared(const Frame *f, const LlvmUnit *u, int number) {
     const KernelParams *params = &f->params[number];
     LLVMContextRef c = u->context;
-    const char *name = arena_format(f->arena, "%s_%s", f->prefix, f->program->kernels.at[number]->name);
+    /* a dot, so that no kernel takes the name of a function of the module */
+    const char *name = arena_format(f->arena, "%s.%s", f->prefix, f->program->kernels.at[number]->name);
     Value function = LLVMGetNamedFunction(u->module, name);
     if (function) return function;
     function = LLVMAddFunction(u->module, name, kernel_type(f, c, number));

@@ -1,6 +1,6 @@
 /* emit_llvm.h - loop IR as LLVM IR: a program as modules.
  *
- * Every kernel is a function PREFIX_KERNEL with a pointer for each buffer that it touches. */
+ * Every kernel is a function PREFIX.KERNEL with a pointer for each buffer that it touches. */
 #ifndef SONOC_EMIT_LLVM_H
 #define SONOC_EMIT_LLVM_H
 
@@ -24,6 +24,8 @@ typedef struct LlvmUnits {
  *                   const KernelHook *hook)
  *   void PREFIX_run_scattered(const void *const *constants, void *arena, ...) */
 LlvmUnits emit_llvm_split(const Program *p, const char *prefix);
+/* As one module with the functions of the C file's header; weights_beside: PREFIX_weights is in another object. */
+LlvmUnits emit_llvm_whole(const Program *p, const char *prefix, bool caller_arena, bool weights_beside);
 void llvm_units_free(LlvmUnits *units);
 
 #endif

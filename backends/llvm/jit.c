@@ -7,9 +7,12 @@
 #include <llvm-c/Error.h>
 #include <llvm-c/LLJIT.h>
 #include <llvm-c/LLJITUtils.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "jit_symbols.h"
 #include "machine.h"
 
 typedef void RunFn(const void *weights, void *arena, const void *const *inputs, void *const *outputs,
@@ -21,6 +24,32 @@ struct JitModule {
 };
 
 static const char prefix[] = "m";
+
+/* Options. */
+
+static bool option_from(const char *word, size_t n, JitOptions *options) {
+    static const char threads[] = "threads=";
+    size_t name = sizeof threads - 1;
+    if (n == 4 && !memcmp(word, "perf", 4)) return options->perf_map = true;
+    if (n == 3 && !memcmp(word, "gdb", 3)) return options->debugger = true;
+    if (n < name + 1 || n > name + 3 || memcmp(word, threads, name)) return false;
+    options->threads = 0;
+    for (size_t i = name; i < n; i++) {
+        if (word[i] < '0' || word[i] > '9') return false;
+        options->threads = 10 * options->threads + word[i] - '0';
+    }
+    return true;
+}
+
+bool jit_options_from(const char *text, JitOptions *options) {
+    *options = (JitOptions){0};
+    while (text && *text) {
+        size_t n = strcspn(text, ",");
+        if (!option_from(text, n, options)) return false;
+        text += n + (text[n] == ',');
+    }
+    return true;
+}
 
 /* Compiling. */
 
@@ -37,7 +66,7 @@ static void add_object(Text *code, LLVMMemoryBufferRef object) {
 static bool compile(Arena *a, const LlvmUnits *units, const JitOptions *options, Text *code, RunError *error) {
     Machine host = machine_host(a);
     LLVMMemoryBufferRef *objects = NEW_ARRAY(a, LLVMMemoryBufferRef, units->n);
-    if (!machine_compile(&host, units, options->threads, objects, error)) return false;
+    if (!machine_compile(&host, units, CODE_OBJECT, options->threads, objects, error)) return false;
     add_number(code, (uint64_t)units->n);
     for (int i = 0; i < units->n; i++) {
         add_object(code, objects[i]);
@@ -75,18 +104,56 @@ static bool read_number(const char **at, const char *end, uint64_t *n) {
     return true;
 }
 
+/* An object of the code, and how far it reaches. */
+static bool next_object(const char **at, const char *end, const char **object, uint64_t *n) {
+    if (!read_number(at, end, n) || *n > (size_t)(end - *at)) return false;
+    size_t padded = (size_t)(*n + 7) / 8 * 8;
+    *object = *at;
+    *at = padded <= (size_t)(end - *at) ? *at + padded : end;
+    return true;
+}
+
+/* perf's map of this process: where functions are.  Nobody misses it if it cannot be written. */
+typedef struct PerfMap {
+    JitModule *module;
+    FILE *file;
+} PerfMap;
+
+static void map_function(const char *name, uint64_t size, void *context) {
+    PerfMap *map = context;
+    LLVMOrcExecutorAddress address;
+    LLVMErrorRef problem = LLVMOrcLLJITLookup(map->module->jit, &address, name);
+    if (problem)
+        LLVMConsumeError(problem);
+    else
+        fprintf(map->file, "%" PRIx64 " %" PRIx64 " %s\n", address, size, name);
+}
+
+static void write_perf_map(JitModule *m, const char *at, size_t bytes) {
+    char path[64];
+    const char *end = at + bytes, *object;
+    uint64_t count, n;
+    snprintf(path, sizeof path, "/tmp/perf-%ld.map", (long)getpid());
+    PerfMap map = {m, fopen(path, "a")};
+    if (!map.file) return;
+    bool ok = read_number(&at, end, &count);
+    for (uint64_t i = 0; ok && i < count; i++) {
+        ok = next_object(&at, end, &object, &n);
+        if (ok) object_visit_functions(object, n, map_function, &map);
+    }
+    fclose(map.file);
+}
+
 static bool add_objects(JitModule *m, const char *at, size_t bytes, RunError *error) {
-    const char *end = at + bytes;
+    const char *end = at + bytes, *object;
     uint64_t count, n;
     LLVMOrcJITDylibRef library = LLVMOrcLLJITGetMainJITDylib(m->jit);
     bool ok = read_number(&at, end, &count);
     for (uint64_t i = 0; ok && i < count; i++) {
-        ok = read_number(&at, end, &n) && n <= (size_t)(end - at);
+        ok = next_object(&at, end, &object, &n);
         if (!ok) break;
-        LLVMMemoryBufferRef copy = LLVMCreateMemoryBufferWithMemoryRangeCopy(at, n, "kernels");
+        LLVMMemoryBufferRef copy = LLVMCreateMemoryBufferWithMemoryRangeCopy(object, n, "kernels");
         if (failed(error, LLVMOrcLLJITAddObjectFile(m->jit, library, copy))) return false;
-        n = (n + 7) / 8 * 8;
-        at += n <= (size_t)(end - at) ? n : (size_t)(end - at);
     }
     if (!ok) snprintf(error->message, sizeof error->message, "the machine code is cut off");
     return ok;
@@ -101,10 +168,13 @@ static bool find(JitModule *m, const char *name, RunFn **function, RunError *err
 }
 
 static bool load(JitModule *m, const void *code, size_t bytes, const JitOptions *options, RunError *error) {
-    (void)options;
     if (failed(error, LLVMOrcCreateLLJIT(&m->jit, NULL))) return false;
-    return add_objects(m, code, bytes, error) && find(m, "m_run", &m->run, error) &&
-           find(m, "m_run_scattered", &m->run_scattered, error);
+    if (options->debugger && failed(error, LLVMOrcLLJITEnableDebugSupport(m->jit))) return false;
+    if (!add_objects(m, code, bytes, error) || !find(m, "m_run", &m->run, error) ||
+        !find(m, "m_run_scattered", &m->run_scattered, error))
+        return false;
+    if (options->perf_map) write_perf_map(m, code, bytes);
+    return true;
 }
 
 JitModule *jit_load(const void *code, size_t bytes, const JitOptions *options, RunError *error) {

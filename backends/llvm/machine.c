@@ -2,12 +2,14 @@
 #include "machine.h"
 
 #include <llvm-c/Error.h>
+#include <llvm-c/Target.h>
 #include <llvm-c/TargetMachine.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { MOST_THREADS = 64 };
 
 /* Registers the processors that we know; LLVM keeps them for the whole process. */
 static void register_targets(void) {
@@ -45,7 +47,8 @@ Machine machine_host(Arena *a) {
 typedef struct Work {
     const Machine *machine;
     const LlvmUnits *units;
-    LLVMMemoryBufferRef *objects;
+    CodeForm form;
+    LLVMMemoryBufferRef *code;
     RunError *error;
     pthread_mutex_t lock;
     int next;                /* under the lock, as is the error */
@@ -79,20 +82,28 @@ static LLVMTargetMachineRef machine_new(Work *w) {
                                    LLVMCodeModelDefault);
 }
 
-static const char *pipeline(void) {
-    const char *e = getenv("SONOC_PASSES");
-    return e ? e : "default<O2>";
-}
+/* Kernels come with their loops as they should be: unrolled, in vectors, invariants outside.  What LLVM's -O2 adds to
+ * local arrays in registers and common subexpressions takes three times as long and makes nothing faster. */
+static const char passes[] = "function(sroa,early-cse)";
 
 static bool optimize(Work *w, LLVMTargetMachineRef tm, LLVMModuleRef module) {
     LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
-    LLVMErrorRef problem = LLVMRunPasses(module, pipeline(), tm, options);
+    LLVMErrorRef problem = LLVMRunPasses(module, passes, tm, options);
     LLVMDisposePassBuilderOptions(options);
     if (!problem) return true;
     char *why = LLVMGetErrorMessage(problem);
     work_fail(w, "the optimizer", why);
     LLVMDisposeErrorMessage(why);
     return false;
+}
+
+/* Functions tell what they are made for, for who compiles the IR elsewhere. */
+static void mark_functions(const Machine *m, LLVMModuleRef module) {
+    for (LLVMValueRef f = LLVMGetFirstFunction(module); f; f = LLVMGetNextFunction(f)) {
+        if (LLVMIsDeclaration(f)) continue;
+        LLVMAddTargetDependentFunctionAttr(f, "target-cpu", m->cpu);
+        if (*m->features) LLVMAddTargetDependentFunctionAttr(f, "target-features", m->features);
+    }
 }
 
 static void compile_unit(Work *w, LLVMTargetMachineRef tm, int number) {
@@ -102,8 +113,16 @@ static void compile_unit(Work *w, LLVMTargetMachineRef tm, int number) {
     LLVMSetModuleDataLayout(module, layout);
     LLVMDisposeTargetData(layout);
     LLVMSetTarget(module, w->machine->triple);
+    mark_functions(w->machine, module);
     if (!optimize(w, tm, module)) return;
-    if (!LLVMTargetMachineEmitToMemoryBuffer(tm, module, LLVMObjectFile, &why, &w->objects[number])) return;
+    if (w->form == CODE_IR) {
+        char *text = LLVMPrintModuleToString(module);
+        w->code[number] = LLVMCreateMemoryBufferWithMemoryRangeCopy(text, strlen(text), "code");
+        LLVMDisposeMessage(text);
+        return;
+    }
+    LLVMCodeGenFileType type = w->form == CODE_OBJECT ? LLVMObjectFile : LLVMAssemblyFile;
+    if (!LLVMTargetMachineEmitToMemoryBuffer(tm, module, type, &why, &w->code[number])) return;
     work_fail(w, "the code generator", why);
     LLVMDisposeMessage(why);
 }
@@ -118,31 +137,30 @@ static void *work_on(void *context) {
 }
 
 static int thread_count(int asked, int units) {
-    enum { MOST = 64 };
     long processors = asked > 0 ? asked : sysconf(_SC_NPROCESSORS_ONLN);
-    int n = processors < 1 ? 1 : processors > MOST ? MOST : (int)processors;
+    int n = processors < 1 ? 1 : processors > MOST_THREADS ? MOST_THREADS : (int)processors;
     return n < units ? n : units;
 }
 
 /* This thread works too, so that it goes on where no other can be had. */
 static void work_all(Work *w, int n) {
-    pthread_t threads[64];
+    pthread_t threads[MOST_THREADS];
     int started = 0;
     while (started < n - 1 && !pthread_create(&threads[started], NULL, work_on, w)) started++;
     work_on(w);
     for (int i = 0; i < started; i++) pthread_join(threads[i], NULL);
 }
 
-bool machine_compile(const Machine *machine, const LlvmUnits *units, int threads, LLVMMemoryBufferRef *objects,
-                     RunError *error) {
-    Work w = {.machine = machine, .units = units, .objects = objects, .error = error};
+bool machine_compile(const Machine *machine, const LlvmUnits *units, CodeForm form, int threads,
+                     LLVMMemoryBufferRef *code, RunError *error) {
+    Work w = {.machine = machine, .units = units, .form = form, .code = code, .error = error};
     machine_register();
-    for (int i = 0; i < units->n; i++) objects[i] = NULL;
+    for (int i = 0; i < units->n; i++) code[i] = NULL;
     pthread_mutex_init(&w.lock, NULL);
     work_all(&w, thread_count(threads, units->n));
     pthread_mutex_destroy(&w.lock);
     if (!w.failed) return true;
     for (int i = 0; i < units->n; i++)
-        if (objects[i]) LLVMDisposeMemoryBuffer(objects[i]);
+        if (code[i]) LLVMDisposeMemoryBuffer(code[i]);
     return false;
 }

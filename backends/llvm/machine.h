@@ -2,22 +2,14 @@
 #ifndef SONOC_MACHINE_H
 #define SONOC_MACHINE_H
 
-#include <llvm-c/Target.h>
-
-#include "backend.h"
 #include "emit_llvm.h"
-
-typedef struct Machine {
-    const char *triple, *cpu, *features;
-} Machine;
+#include "machine_named.h"
 
 void machine_register(void);    /* before anything else of LLVM */
-/* This computer's processor. */
-Machine machine_host(Arena *a);
 
-/* Optimizes and compiles each module, on `threads` threads; objects[i] is that of units->at[i], to be disposed of.
- * false: told in *error, no objects. */
-bool machine_compile(const Machine *machine, const LlvmUnits *units, int threads, LLVMMemoryBufferRef *objects,
-                     RunError *error);
+/* Optimizes and compiles each module, on `threads` threads (0: all processors); code[i] is that of units->at[i], to be
+ * disposed of.  false: told in *error, no code. */
+bool machine_compile(const Machine *machine, const LlvmUnits *units, CodeForm form, int threads,
+                     LLVMMemoryBufferRef *code, RunError *error);
 
 #endif

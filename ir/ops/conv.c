@@ -404,10 +404,9 @@ static void sum_pixel(Lower *l, const Conv *c, const Expr **x) {
 static void conv_weighted_sum(Lower *l, const Conv *c) {
     const Expr *x[MAX_RANK];
     lower_begin_kernel(l, c->node, NULL);
-    x[0] = st_for_n(l->b, LOOP_SERIAL, "n", c->x->dims[0].size);
+    x[0] = st_for_n(l->b, LOOP_PARALLEL, "n", c->x->dims[0].size);
     for (int d = 0; d < c->axes; d++)
-        x[d + 2] = st_for_n(l->b, d ? LOOP_SERIAL : LOOP_PARALLEL, d == c->axes - 1 ? "x" : "y",
-                            c->window.out[d]);
+        x[d + 2] = st_for_n(l->b, LOOP_PARALLEL, d == c->axes - 1 ? "x" : "y", c->window.out[d]);
     sum_pixel(l, c, x);
     builder_kernel(l->b)->macs = value_count(c->x) * c->out_channels;
     for (int d = 0; d <= c->axes; d++) st_end(l->b);

@@ -1,4 +1,4 @@
-/* deform.c - DeformConv (ONNX DeformConv-22), two spatial axes.
+/* deform.c - DeformConv (ONNX DeformConv-22), two spatial axes; BranchDeformConv, of a map that is scaled twice.
  *
  * A tap lies at o * stride - pad + k * dilation + offset; there the image, extended by zeros, is
  * sampled bilinearly. Offset channels are [offset group][tap][row, column], mask channels [offset
@@ -13,7 +13,28 @@ enum { X = DEFORM_X, W = DEFORM_W, OFFSET = DEFORM_OFFSET, BIAS = DEFORM_BIAS, M
 typedef struct Deform {
     Window window;
     int64_t in, out, offset_groups; /* channels of a group */
+    int64_t channels;
 } Deform;
+
+int64_t deform_branches(const Node *n) {
+    return node_has_input(n, DEFORM_SCALE) ? n->inputs[DEFORM_SCALE]->dims[1].size : 1;
+}
+
+/* Counts the branches into the channels of x. */
+static bool check_scale(Infer *f, Node *n, int64_t *x) {
+    int64_t scale[MAX_RANK];
+    if (n->op->id == OP_DeformConv) return true;
+    if (!node_has_input(n, DEFORM_SCALE)) return infer_fail(f, n, D_SHAPE, "needs a scale");
+    int rank = infer_dims(f, n, DEFORM_SCALE, scale);
+    if (rank < 0) return false;
+    bool fits = rank == 4 && scale[0] == x[0] && scale[2] == x[2] && scale[3] == x[3] &&
+                n->inputs[DEFORM_SCALE]->dtype == n->inputs[X]->dtype;
+    if (!fits || node_int(n, "group") != 1 || node_int(n, "offset_group") != 1 || scale[1] < 1 ||
+        scale[1] > DEFORM_BRANCHES)
+        return infer_fail(f, n, D_SHAPE, "a map is scaled by up to four maps of its size, without groups");
+    return !__builtin_mul_overflow(x[1], scale[1], &x[1]) ||
+           infer_fail(f, n, D_SHAPE, "too many channels");
+}
 
 static bool check_channels(Infer *f, Node *n, const int64_t *x, const int64_t *w) {
     int64_t group = node_int(n, "group"), offset_group = node_int(n, "offset_group");
@@ -47,7 +68,7 @@ bool infer_deform_conv(Infer *f, Node *n) {
         return infer_fail(f, n, D_UNSUPPORTED, "a DeformConv without two spatial axes");
     if (!dtype_is_float(n->inputs[X]->dtype) || n->inputs[W]->dtype != n->inputs[X]->dtype)
         return infer_fail(f, n, D_DTYPE, "input and weights must be of one float type");
-    if (!check_channels(f, n, x, w) || !window_infer(f, n, 2, x + 2, w + 2, &window)) return false;
+    if (!check_scale(f, n, x) || !check_channels(f, n, x, w) || !window_infer(f, n, 2, x + 2, w + 2, &window)) return false;
     int64_t taps = node_int(n, "offset_group") * w[2] * w[3];
     int64_t offset[4] = {x[0], 2 * taps, window.out[0], window.out[1]};
     int64_t mask[4] = {x[0], taps, window.out[0], window.out[1]}, bias[1] = {w[0]};
@@ -81,13 +102,18 @@ static Between between(Lower *l, const Expr *position, int64_t n) {
 }
 
 /* An element of the image extended by zeros. */
-static const Expr *pixel(Lower *l, const Value *x, const Expr *const *index, const Expr *row,
+static const Expr *pixel(Lower *l, const Node *n, const Expr *const *index, const Expr *row,
                          const Expr *column) {
-    const Expr *at[4] = {index[0], index[1], index_clamp(l, row, dim_of(x, 2)),
-                         index_clamp(l, column, dim_of(x, 3))};
+    const Value *x = n->inputs[X];
+    const Expr *channels = ex_index(l->b, dim_of(x, 1)), *branch = ex_div(l->b, index[1], channels);
+    const Expr *at[4] = {index[0], ex_rem(l->b, index[1], channels),
+                         index_clamp(l, row, dim_of(x, 2)), index_clamp(l, column, dim_of(x, 3))};
     const Expr *inside =
         ex_and(l->b, index_inside(l, row, dim_of(x, 2)), index_inside(l, column, dim_of(x, 3)));
     const Expr *value = lower_load_wide(l, x, at);
+    at[1] = branch;
+    if (node_has_input(n, DEFORM_SCALE))
+        value = ex_mul(l->b, value, lower_load_wide(l, n->inputs[DEFORM_SCALE], at));
     return ex_select(l->b, inside, value, ex_const(l->b, value->type, 0));
 }
 
@@ -96,13 +122,14 @@ static const Expr *mix(Lower *l, const Expr *a, const Expr *b, const Expr *weigh
     return ex_fma(l->b, b, weight, ex_mul(l->b, a, rest));
 }
 
-static const Expr *sample(Lower *l, const Value *x, const Expr *const *index, const Expr *row,
+static const Expr *sample(Lower *l, const Node *n, const Expr *const *index, const Expr *row,
                           const Expr *column) {
+    const Value *x = n->inputs[X];
     Between y = between(l, row, dim_of(x, 2)), z = between(l, column, dim_of(x, 3));
     const Expr *top =
-        mix(l, pixel(l, x, index, y.low, z.low), pixel(l, x, index, y.low, z.high), z.weight);
+        mix(l, pixel(l, n, index, y.low, z.low), pixel(l, n, index, y.low, z.high), z.weight);
     const Expr *bottom =
-        mix(l, pixel(l, x, index, y.high, z.low), pixel(l, x, index, y.high, z.high), z.weight);
+        mix(l, pixel(l, n, index, y.high, z.low), pixel(l, n, index, y.high, z.high), z.weight);
     const Expr *value = mix(l, top, bottom, y.weight);
     return ex_select(l->b, ex_and(l->b, y.valid, z.valid), value, ex_const(l->b, value->type, 0));
 }
@@ -124,16 +151,15 @@ static void deform_step(Lower *l, const Nest *nest, const Expr *const *index, co
                         const Expr **acc) {
     const Deform *c = nest->context;
     const Node *n = nest->node;
-    const Value *x = n->inputs[X];
     const Expr *group = ex_div(l->b, index[1], ex_index(l->b, c->out));
     const Expr *from[2] = {index[0], ex_offset(l->b, group, c->in, k[2])};
     const Expr *offset_group =
-        ex_div(l->b, from[1], ex_index(l->b, dim_of(x, 1) / c->offset_groups));
+        ex_div(l->b, from[1], ex_index(l->b, c->channels / c->offset_groups));
     const Expr *tap = ex_offset(l->b, k[0], c->window.kernel[1], k[1]);
     tap = ex_offset(l->b, offset_group, c->window.kernel[0] * c->window.kernel[1], tap);
     const Expr *row = tap_position(l, nest, index, tap, k[0], 0),
                *column = tap_position(l, nest, index, tap, k[1], 1);
-    const Expr *value = sample(l, x, from, row, column);
+    const Expr *value = sample(l, n, from, row, column);
     const Expr *mask[4] = {index[0], tap, index[2], index[3]}, *w[4] = {index[1], k[2], k[0], k[1]};
     if (node_has_input(n, MASK))
         value = ex_mul(l->b, value, lower_load_wide(l, n->inputs[MASK], mask));
@@ -150,7 +176,8 @@ static void deform_plain(Lower *l, Node *n) {
     int64_t size[2] = {dim_of(x, 2), dim_of(x, 3)}, kernel[2] = {dim_of(w, 2), dim_of(w, 3)};
     Deform c = {.in = dim_of(w, 1),
                 .out = dim_of(w, 0) / node_int(n, "group"),
-                .offset_groups = node_int(n, "offset_group")};
+                .offset_groups = node_int(n, "offset_group"),
+                .channels = dim_of(x, 1) * deform_branches(n)};
     window_of(n, 2, size, kernel, &c.window);
     Nest nest = {.node = n,
                  .out = n->outputs[0],

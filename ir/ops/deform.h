@@ -4,8 +4,12 @@
 
 #include "lower.h"
 
-enum { DEFORM_X, DEFORM_W, DEFORM_OFFSET, DEFORM_BIAS, DEFORM_MASK };
+/* SCALE is BranchDeformConv's: a map for each branch.  Channel b * C + c of what is sampled is channel c of X, which has
+ * C, times map b. */
+enum { DEFORM_X, DEFORM_W, DEFORM_OFFSET, DEFORM_BIAS, DEFORM_MASK, DEFORM_SCALE };
+enum { DEFORM_BRANCHES = 4 }; /* at most */
 
+int64_t deform_branches(const Node *n); /* 1 without SCALE */
 void deform_product(Lower *l, Node *n);
 
 #endif

@@ -3,7 +3,8 @@
  * A block of output pixels at a time: for every pixel and tap the four neighbours and their weights
  * are found once for all channels of an offset group, and the weighted pixels, runs of channels,
  * are written side by side; then the micro-kernel multiplies the block with the weights.  What lies
- * outside the image has the weight 0 and any index inside. */
+ * outside the image has the weight 0 and any index inside.  Of a map with several branches each
+ * neighbour is loaded once and weighted for every branch. */
 #include "deform.h"
 #include "gemm.h"
 #include "ops.h"
@@ -13,22 +14,28 @@ enum { LEAST_BLOCK = 24, CORNERS = 4 };
 
 typedef struct Product {
     Node *node;
-    const Value *x, *w, *offset, *mask, *bias, *out;
+    const Value *x, *w, *offset, *mask, *bias, *out, *scale;
     Window window;
-    int64_t in, columns, groups, offset_groups, channels, taps, pixels,
-        block; /* in, columns: of a group */
+    int64_t in, columns, groups, offset_groups, channels, branches, taps, pixels,
+        block; /* in, columns: of a group; channels: of a branch */
     const Storage *from, *weights;
     bool is_streamed;               /* gathered chunk by chunk */
     int64_t gathered_count;         /* elements of a pixel that are gathered at a time */
     Buffer *gathered;               /* [pixel][tap][channel], or [pixel][channel of the chunk] */
     Buffer *sums;                   /* of a block, where it is streamed */
     const Expr *n, *number, *group; /* image, block of pixels, weight group at hand */
+    const Expr *begin;              /* in what is gathered, of the branch at hand */
 } Product;
+
+/* What a tap of a pixel is made from: where the neighbours begin, and their weights in each branch. */
+typedef struct Taken {
+    const Expr *from[CORNERS], *weight[DEFORM_BRANCHES][CORNERS];
+} Taken;
 
 void need_deform_conv(const Node *n, int input, InputNeed *need) {
     (void)n;
     if (input == DEFORM_X) need->need = NEED_CHANNELS_LAST;
-    if (input == DEFORM_W) need->need = NEED_BUFFER;
+    if (input == DEFORM_W || input == DEFORM_SCALE) need->need = NEED_BUFFER;
 }
 
 /* Pixels of a block: as many as let `bytes` a pixel stay in the second-level cache with room to
@@ -38,10 +45,13 @@ static int64_t block_of(Lower *l, int64_t pixels, int64_t bytes) {
     const Target *t = l->program->target;
     int64_t most = t->l2_bytes / 2 / bytes, best = 0, best_rows = 0;
     if (most < LEAST_BLOCK) most = LEAST_BLOCK;
-    if (pixels <= most) return pixels;
+    /* threads take a block each, where there are pixels enough */
+    if (pixels <= most) return pixels < 4 * LEAST_BLOCK ? pixels : (pixels + 3) / 4;
     for (int64_t b = most; b >= LEAST_BLOCK && b > most / 2; b--) {
         int64_t tiles = (b + t->tile_rows - 1) / t->tile_rows;
-        int64_t rows = (pixels + b - 1) / b * tiles * t->tile_rows;
+        int64_t blocks = (pixels + b - 1) / b;
+        if (blocks < FEW_BLOCKS) blocks += blocks % 2;
+        int64_t rows = blocks * tiles * t->tile_rows;
         if (best && rows >= best_rows) continue;
         best = b;
         best_rows = rows;
@@ -59,6 +69,8 @@ static Product product_of(Node *n) {
             kernel[2] = {p.w->dims[2].size, p.w->dims[3].size};
     p.bias = node_has_input(n, DEFORM_BIAS) ? n->inputs[DEFORM_BIAS] : NULL;
     p.mask = node_has_input(n, DEFORM_MASK) ? n->inputs[DEFORM_MASK] : NULL;
+    p.scale = node_has_input(n, DEFORM_SCALE) ? n->inputs[DEFORM_SCALE] : NULL;
+    p.branches = deform_branches(n);
     window_of(n, 2, size, kernel, &p.window);
     p.groups = node_int(n, "group");
     p.offset_groups = node_int(n, "offset_group");
@@ -119,8 +131,9 @@ static const Expr *tap_position(Lower *l, const Product *p, int d, const Expr *o
     return ex_add(l->b, ex_cast(l->b, offset->type, grid), offset);
 }
 
-static void gather_channels(Lower *l, const Product *p, const Expr *to, const Expr *const *from,
-                            const Expr *const *weight, int64_t count) {
+/* One branch after the other, `step` apart, from the same loads. */
+static void gather_channels(Lower *l, const Product *p, const Expr *to, int64_t step,
+                            const Taken *t, int64_t count) {
     int64_t lanes = l->program->target->lanes, whole = count / lanes, rest = count % lanes;
     for (int part = 0; part < 2; part++) {
         if (part == 0 ? !whole : !rest) continue;
@@ -129,21 +142,35 @@ static void gather_channels(Lower *l, const Product *p, const Expr *to, const Ex
             c = ex_offset(l->b, block, lanes, st_for_n(l->b, LOOP_LANES, "l", lanes));
         else
             c = ex_add(l->b, block, ex_index(l->b, whole * lanes));
-        const Expr *sum = NULL;
+        const Expr *x[CORNERS];
         for (int i = 0; i < CORNERS; i++) {
-            const Expr *x = ex_cast(l->b, weight[i]->type,
-                                    ex_load(l->b, p->from->buffer, ex_add(l->b, from[i], c)));
-            sum = sum ? ex_fma(l->b, weight[i], x, sum) : ex_mul(l->b, weight[i], x);
+            const Expr *at = ex_add(l->b, t->from[i], c);
+            x[i] = ex_cast(l->b, t->weight[0][i]->type, ex_load(l->b, p->from->buffer, at));
+            if (p->branches > 1) x[i] = st_let(l->b, "x", x[i]);
         }
-        st_store(l->b, p->gathered, ex_add(l->b, to, c), sum);
+        for (int b = 0; b < p->branches; b++) {
+            const Expr *sum = ex_mul(l->b, t->weight[b][0], x[0]);
+            for (int i = 1; i < CORNERS; i++) sum = ex_fma(l->b, t->weight[b][i], x[i], sum);
+            const Expr *at = ex_add(l->b, to, ex_index(l->b, b * step));
+            st_store(l->b, p->gathered, ex_add(l->b, at, c), sum);
+        }
         if (part == 0) st_end(l->b);
         st_end(l->b);
     }
 }
 
-/* Of one pixel, one tap and one offset group: where the neighbours begin, and their weights. */
+/* A neighbour's weight in a branch. */
+static const Expr *branch_weight(Lower *l, const Product *p, int branch, const Expr *weight,
+                                 const Expr *row, const Expr *column) {
+    if (!p->scale) return weight;
+    const Expr *index[4] = {p->n, ex_index(l->b, branch), row, column};
+    const Expr *scale = lower_load_wide(l, p->scale, index);
+    return st_let(l->b, "weight", ex_mul(l->b, weight, scale));
+}
+
+/* Of one pixel, one tap and one offset group. */
 static void find_corners(Lower *l, const Product *p, const Expr *m, const Expr *ky, const Expr *kx,
-                         const Expr *group, const Expr **from, const Expr **weight) {
+                         const Expr *group, Taken *t) {
     const Expr *pixel[2];
     int64_t count = p->channels / p->offset_groups;
     const Storage *s = p->from;
@@ -158,27 +185,29 @@ static void find_corners(Lower *l, const Product *p, const Expr *m, const Expr *
     const Expr *mask = p->mask ? lower_load_wide(l, p->mask, mask_index) : NULL;
     for (int i = 0; i < CORNERS; i++) {
         const Expr *w = ex_mul(l->b, y.weight[i / 2], x.weight[i % 2]);
-        weight[i] = st_let(l->b, "weight", mask ? ex_mul(l->b, w, mask) : w);
-        from[i] = ex_offset(l->b, x.at[i % 2], s->stride[3],
-                            ex_offset(l->b, y.at[i / 2], s->stride[2], base));
-        from[i] = st_let(l->b, "corner", from[i]);
+        w = st_let(l->b, "weight", mask ? ex_mul(l->b, w, mask) : w);
+        for (int b = 0; b < p->branches; b++)
+            t->weight[b][i] = branch_weight(l, p, b, w, y.at[i / 2], x.at[i % 2]);
+        t->from[i] = ex_offset(l->b, x.at[i % 2], s->stride[3],
+                               ex_offset(l->b, y.at[i / 2], s->stride[2], base));
+        t->from[i] = st_let(l->b, "corner", t->from[i]);
     }
 }
 
 /* One pixel, one tap, the channels of one offset group. */
 static void gather_tap(Lower *l, const Product *p, const Expr *m, const Expr *ky, const Expr *kx,
                        const Expr *group) {
-    const Expr *from[CORNERS], *weight[CORNERS];
+    Taken t;
     int64_t count = p->channels / p->offset_groups;
-    find_corners(l, p, m, ky, kx, group, from, weight);
+    find_corners(l, p, m, ky, kx, group, &t);
     const Expr *tap = ex_offset(l->b, ky, p->window.kernel[1], kx);
-    const Expr *to =
-        ex_offset(l->b, ex_offset(l->b, m, p->taps, tap), p->channels, ex_index(l->b, 0));
-    gather_channels(l, p, ex_offset(l->b, group, count, to), from, weight, count);
+    const Expr *to = ex_offset(l->b, ex_offset(l->b, m, p->taps, tap), p->channels * p->branches,
+                               ex_index(l->b, 0));
+    gather_channels(l, p, ex_offset(l->b, group, count, to), p->channels, &t, count);
 }
 
 static void gather_block(Lower *l, const Product *p) {
-    const Expr *m = st_for_n(l->b, LOOP_PARALLEL, "pixel", p->block);
+    const Expr *m = st_for_n(l->b, LOOP_SERIAL, "pixel", p->block);
     const Expr *ky = st_for_n(l->b, LOOP_SERIAL, "ky", p->window.kernel[0]);
     const Expr *kx = st_for_n(l->b, LOOP_SERIAL, "kx", p->window.kernel[1]);
     gather_tap(l, p, m, ky, kx, st_for_n(l->b, LOOP_SERIAL, "group", p->offset_groups));
@@ -188,48 +217,57 @@ static void gather_block(Lower *l, const Product *p) {
 /* Gathering chunk by chunk: the corners of a tap are found once for the block and kept. */
 
 typedef struct Corners {
-    Buffer *from, *weight; /* [pixel][corner] */
+    Buffer *from, *weight; /* [pixel][corner], [pixel][branch][corner] */
 } Corners;
 
 static Corners corners_make(Lower *l, const Product *p, DType wide) {
     Corners c = {st_local(l->b, "corners", DT_I64, p->block * CORNERS, 0),
-                 st_local(l->b, "weights", wide, p->block * CORNERS, 0)};
+                 st_local(l->b, "weights", wide, p->block * p->branches * CORNERS, 0)};
     return c;
+}
+
+static const Expr *weight_at(Lower *l, const Product *p, const Expr *m, int branch, int corner) {
+    return ex_offset(l->b, m, p->branches * CORNERS, ex_index(l->b, branch * CORNERS + corner));
 }
 
 static void keep_corners(Lower *l, const Product *p, const Corners *c, const Expr *ky,
                          const Expr *kx) {
-    const Expr *from[CORNERS], *weight[CORNERS];
-    const Expr *m = st_for_n(l->b, LOOP_SERIAL, "pixel", p->block);
-    find_corners(l, p, m, ky, kx, ex_index(l->b, 0), from, weight);
+    Taken t;
+    const Expr *m = st_for_n(l->b, LOOP_PARALLEL, "pixel", p->block);
+    find_corners(l, p, m, ky, kx, ex_index(l->b, 0), &t);
     for (int i = 0; i < CORNERS; i++) {
-        const Expr *at = ex_offset(l->b, m, CORNERS, ex_index(l->b, i));
-        if (!i || from[i]->lo < c->from->lo) c->from->lo = from[i]->lo;
-        if (!i || from[i]->hi > c->from->hi) c->from->hi = from[i]->hi;
+        if (!i || t.from[i]->lo < c->from->lo) c->from->lo = t.from[i]->lo;
+        if (!i || t.from[i]->hi > c->from->hi) c->from->hi = t.from[i]->hi;
         c->from->ranged = true;
-        st_store(l->b, c->from, at, from[i]);
-        st_store(l->b, c->weight, at, weight[i]);
+        st_store(l->b, c->from, ex_offset(l->b, m, CORNERS, ex_index(l->b, i)), t.from[i]);
+        for (int b = 0; b < p->branches; b++)
+            st_store(l->b, c->weight, weight_at(l, p, m, b, i), t.weight[b][i]);
     }
     st_end(l->b);
 }
 
-/* Channels first..first + count - 1, side by side. */
+/* Channels first..first + count - 1, side by side; one branch after the other. */
 static void gather_chunk(Lower *l, const Product *p, const Corners *c, const Expr *first,
                          int64_t count) {
-    const Expr *from[CORNERS], *weight[CORNERS];
-    const Expr *m = st_for_n(l->b, LOOP_SERIAL, "pixel", p->block);
+    Taken t;
+    const Expr *m = st_for_n(l->b, LOOP_PARALLEL, "pixel", p->block);
     for (int i = 0; i < CORNERS; i++) {
-        const Expr *at = ex_offset(l->b, m, CORNERS, ex_index(l->b, i));
-        from[i] = st_let(l->b, "corner", ex_add(l->b, ex_load(l->b, c->from, at), first));
-        weight[i] = st_let(l->b, "weight", ex_load(l->b, c->weight, at));
+        const Expr *from = ex_load(l->b, c->from, ex_offset(l->b, m, CORNERS, ex_index(l->b, i)));
+        t.from[i] = st_let(l->b, "corner", ex_add(l->b, from, first));
+        for (int b = 0; b < p->branches; b++) {
+            const Expr *weight = ex_load(l->b, c->weight, weight_at(l, p, m, b, i));
+            t.weight[b][i] = st_let(l->b, "weight", weight);
+        }
     }
-    gather_channels(l, p, ex_offset(l->b, m, count, ex_index(l->b, 0)), from, weight, count);
+    const Expr *to = ex_offset(l->b, m, count, ex_index(l->b, 0));
+    gather_channels(l, p, to, p->block * count, &t, count);
     st_end(l->b);
 }
 
-static void stream_block(Lower *l, const Product *p, const Gemm *g) {
-    int64_t count = g->k_extent[g->n_k - 1], chunks = p->in / count;
+static void stream_block(Lower *l, Product *p, const Gemm *g) {
+    int64_t count = g->k_extent[g->n_k - 1], chunks = p->in / p->branches / count;
     Corners corners = corners_make(l, p, g->wide);
+    p->begin = ex_index(l->b, 0);
     gemm_sums_begin(l, g, p->sums);
     const Expr *ky = st_for_n(l->b, LOOP_SERIAL, "ky", p->window.kernel[0]);
     const Expr *kx = st_for_n(l->b, LOOP_SERIAL, "kx", p->window.kernel[1]);
@@ -238,20 +276,25 @@ static void stream_block(Lower *l, const Product *p, const Gemm *g) {
     const Expr *first = ex_offset(l->b, chunk, count, ex_index(l->b, 0));
     gather_chunk(l, p, &corners, ex_offset(l->b, p->group, p->in, first), count);
     const Expr *tap = ex_offset(l->b, ky, p->window.kernel[1], kx);
+    const Expr *branch = st_for_n(l->b, LOOP_SERIAL, "branch", p->branches);
+    p->begin = ex_offset(l->b, branch, p->block * count, ex_index(l->b, 0));
+    tap = ex_offset(l->b, tap, p->branches, branch);
     gemm_sums_add(l, g, p->sums, ex_offset(l->b, tap, chunks, chunk));
-    for (int i = 0; i < 3; i++) st_end(l->b);
+    for (int i = 0; i < 4; i++) st_end(l->b);
+    p->begin = ex_index(l->b, 0);
     gemm_sums_end(l, g, p->sums);
 }
 
 /* The product. */
 
 static const Expr *chunk_row(Lower *l, const Gemm *g, const Expr *m) {
-    return ex_offset(l->b, m, g->row_step, ex_index(l->b, 0));
+    const Product *p = g->context;
+    return ex_offset(l->b, m, g->row_step, p->begin);
 }
 
 static const Expr *product_row(Lower *l, const Gemm *g, const Expr *m) {
     const Product *p = g->context;
-    return ex_offset(l->b, m, p->taps * p->channels,
+    return ex_offset(l->b, m, p->taps * p->channels * p->branches,
                      ex_offset(l->b, p->group, p->in, ex_index(l->b, 0)));
 }
 
@@ -287,14 +330,14 @@ static const Expr *product_weight(Lower *l, const Gemm *g, const Buffer *source,
  * share their offsets, chunk by chunk: what is gathered then stays in cache while all columns use
  * it. */
 static void plan_block(Lower *l, Product *p, Gemm *g) {
-    int64_t bytes = dtypes[g->wide].bytes, count = p->taps * p->channels;
+    int64_t bytes = dtypes[g->wide].bytes, count = p->taps * p->channels * p->branches;
     g->rows = p->pixels;
     gemm_plan(l, g);
-    p->is_streamed = g->n_outer > 0 && p->offset_groups == 1;
+    p->is_streamed = g->n_outer > 0 && g->n_outer == g->n_k - 1 && p->offset_groups == 1;
     if (p->is_streamed) {
-        count = g->k_extent[g->n_k - 1];
         g->row = chunk_row;
-        g->row_step = count;
+        g->row_step = g->k_extent[g->n_k - 1];
+        count = g->row_step * p->branches;
     }
     p->gathered_count = count;
     p->block = block_of(l, p->pixels, bytes * (p->is_streamed ? count + p->columns : count));
@@ -308,13 +351,19 @@ void deform_product(Lower *l, Node *n) {
               .columns = p.columns,
               .n_k = 2,
               .k_extent = {p.taps, p.in},
-              .k_stride = {p.channels, 1},
+              .k_stride = {p.channels * p.branches, 1},
               .row = product_row,
-              .row_step = p.taps * p.channels,
+              .row_step = p.taps * p.channels * p.branches,
               .start = p.bias ? product_start : NULL,
               .store = product_store,
               .weight = product_weight,
               .context = &p};
+    if (p.branches > 1) { /* a chunk is of one branch */
+        g.k_extent[1] = p.branches;
+        g.k_stride[1] = p.channels;
+        g.k_extent[g.n_k] = p.channels;
+        g.k_stride[g.n_k++] = 1;
+    }
     p.from = lower_storage(l, p.x);
     p.weights = lower_storage(l, p.w);
     plan_block(l, &p, &g);

@@ -65,6 +65,13 @@ static const Expr *unit_clamp(Lower *l, const Expr *x) {
     return elem_smaller(l, elem_larger(l, x, elem_const(l, x, 0)), elem_const(l, x, 1));
 }
 
+/* The sigmoid of x where the mark is not 0, else x. */
+const Expr *elem_sigmoid_where(Lower *l, const Node *n, const Expr *const *x) {
+    (void)n;
+    const Expr *marked = ex_lt(l->b, ex_const(l->b, x[1]->type, 0), x[1]);
+    return ex_select(l->b, marked, math_sigmoid(l->b, x[0]), x[0]);
+}
+
 const Expr *elem_hard_sigmoid(Lower *l, const Node *n, const Expr *const *x) {
     const Expr *line = ex_mul(l->b, attribute(l, n, "alpha", x[0]), x[0]);
     return unit_clamp(l, ex_add(l->b, line, attribute(l, n, "beta", x[0])));

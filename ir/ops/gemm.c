@@ -526,7 +526,7 @@ static void for_column_blocks(Lower *l, const Gemm *g, Buffer *sums, const Expr 
                               TileFn *step) {
     int64_t blocks = g->columns / tile_columns(g), rest = g->columns % tile_columns(g);
     if (blocks) {
-        const Expr *number = st_for_n(l->b, LOOP_SERIAL, "columns", blocks);
+        const Expr *number = st_for_n(l->b, LOOP_PARALLEL, "columns", blocks);
         for_tiles(l, g, sums, number, tile_columns(g), chunk, step);
         st_end(l->b);
     }

@@ -4,7 +4,10 @@
 
 #include "lower.h"
 
-enum { GEMM_K = 8 };
+enum {
+    GEMM_K = 8,
+    FEW_BLOCKS = 32          /* below, an odd number of blocks keeps one of two threads waiting */
+};
 
 /* result[m][column] = start + sum over k of A[row(m) + k] * B[k][column], for m < rows, column < columns.
  * The inner dimension is a nest of loops (taps and channels of a convolution), outermost first.  A long sum is cut

@@ -189,7 +189,7 @@ static void chunk_statistics(Lower *l, Moments *m) {
     Columns c = {.lanes = lanes, .vectors = VECTORS};
     while (vectors % c.vectors) c.vectors /= 2;
     if (vectors) {
-        const Expr *block = st_for_n(l->b, LOOP_SERIAL, "block", vectors / c.vectors);
+        const Expr *block = st_for_n(l->b, LOOP_PARALLEL, "block", vectors / c.vectors);
         c.first = ex_offset(l->b, block, c.vectors * lanes, ex_index(l->b, 0));
         chunk_columns(l, m, &c, chunk, part);
         st_end(l->b);

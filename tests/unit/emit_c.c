@@ -319,6 +319,15 @@ static bool check(const Program *p) {
     return true;
 }
 
+static bool run_one(const Program *p, const char *backend, const char *options,
+                    const void *const *inputs, void *const *expect, void *const *got) {
+    RunError error;
+    if (backend_run(backend_find(backend), p, options, inputs, got, &error))
+        return !compare(p, expect, got, options ? options : backend);
+    printf("FAILED: %s\n", error.message);
+    return false;
+}
+
 static bool run(Source *s, char **commands, int n) {
     Program *p = s->program;
     RunError error;
@@ -333,13 +342,12 @@ static bool run(Source *s, char **commands, int n) {
     void *const *expect = new_outputs(p), *const *got = new_outputs(p);
     bool ok = backend_run(backend_find("interp"), p, NULL, inputs, expect, &error);
     if (!ok) printf("FAILED: the interpreter: %s\n", error.message);
-    for (int k = 0; ok && k < n; k++) {
-        ok = backend_run(backend_find("c"), p, commands[k], inputs, got, &error);
-        if (!ok)
-            printf("FAILED: %s\n", error.message);
-        else
-            ok = !compare(p, expect, got, commands[k]);
-    }
+    for (int k = 0; ok && k < n; k++)
+        ok = run_one(p, "c", commands[k], inputs, expect, got);
+    if (!backend_find("jit"))
+        printf("skipped: jit, which this build lacks\n");
+    else if (ok)
+        ok = run_one(p, "jit", NULL, inputs, expect, new_outputs(p));
     return ok;
 }
 

@@ -97,6 +97,9 @@ static void parallel(void) {
           meets);
     check(HEAD "for parallel i in 6 { if i < 2 { y[i%3] = 0.0 } else { y[i%3 + 3] = 0.0 } } }", 0, meets);
     check(HEAD "for parallel i in 6 { if i/3 < 1 { y[i%3] = 0.0 } else { y[i%3 + 3] = 0.0 } } }", 0, NULL);
+    /* the same in columns of 13 that are moved back at their end */
+    check(HEAD "for parallel i in 2 { for j in 7 { for c in 4 { y[c*13 + min(i*7 + j, 12)] = 0.0 } } } }", 0, NULL);
+    check(HEAD "for parallel i in 2 { for j in 8 { for c in 4 { y[c*13 + min(i*7 + j, 12)] = 0.0 } } } }", 0, meets);
     /* what an iteration has for itself */
     check(HEAD "for parallel i in 8 { local a : f32[1]\na[0] = x[i]\ny[i] = a[0] } }", 0, NULL);
     check(HEAD "for parallel i in 8 { scratch a : f32[1] @0\na[0] = x[i]\ny[i] = a[0] } }", 0, NULL);

@@ -60,9 +60,9 @@ graph places(%x: f32[1,4,16,32], %z: f32[1,4,16,32]) -> (%y, %m, %top) {
 y, m = np.concatenate([x, z, x], 3), z
 top = np.concatenate([x, x], 1).max((2, 3), keepdims=True)
 ===
-num ulp=4 kernels=4
+num ulp=4 kernels=3
 # what is read for the last time is written over: after all of it was read, or element by element; rest and all
-graph over(%x: f32[2,3,5,23]) -> (%y) {
+graph over(%x: f32[2,3,16,23]) -> (%y) {
     %a = MaxPool(%x) {kernel_shape = [1, 1]}
     %m = GlobalMaxPool(%a)
     %d = Sub(%a, %m)

@@ -126,6 +126,7 @@ graph behind_add(%x: f32[1,1,3,3]) -> (%y) {
 ===
 pass infer,tidy,fuse_conv,dead
 # one of the two is no convolution
+# near miss of fuse_conv: a sum of a convolution and something else
 graph behind_a_shortcut(%x: f32[1,1,3,3]) -> (%y) {
     %w = constant f32[1,1,1,1] {5.0}
     %p = Conv(%x, %w)

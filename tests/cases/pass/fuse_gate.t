@@ -66,6 +66,7 @@ graph alone(%x: f32[1,1,3,3], %s: f32[1,1,1,1]) -> (%y) {
 ===
 pass infer,tidy,fuse_gate,dead
 # a factor a channel does not leave a convolution
+# near miss of fuse_gate: a factor a channel
 graph factor_of_channels(%x: f32[1,2,3,3], %s: f32[1,2,1,1]) -> (%y, %z) {
     %w = constant f32[1,2,1,1] {2.0, 3.0}
     %o = Conv(%x, %w)

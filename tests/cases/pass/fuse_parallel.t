@@ -49,6 +49,7 @@ graph feeds_a_conv(%x: f32[1,1,2,2]) -> (%y, %z) {
 }
 ===
 pass infer,tidy,fuse_parallel,dead
+# near miss of fuse_parallel: kernels of two sizes
 graph other_geometry(%x: f32[1,1,2,2]) -> (%y, %z) {
     %w = constant f32[1,1,1,1] {2.0}
     %a = Conv(%x, %w)

@@ -68,6 +68,7 @@ graph other_order(%x: f32[1,1,2,2]) -> (%y) {
 ===
 pass infer,raise_channel_attention,dead
 # The factor is for another map than it is from.
+# near miss of raise_channel_attention: another map
 graph other_map(%x: f32[1,1,2,2], %z: f32[1,1,2,2]) -> (%y) {
     %w = constant f32[2,2] {1.0, 2.0, 3.0, 4.0}
     %b = constant f32[2] {5.0, 6.0}
@@ -108,6 +109,7 @@ graph other_map(%x: f32[1,1,2,2], %z: f32[1,1,2,2]) -> (%y) {
 ===
 pass infer,raise_channel_attention,dead
 # The hidden layer has another reader.
+# refused by raise_channel_attention: what would go is read
 graph two_readers(%x: f32[1,1,2,2]) -> (%y, %r) {
     %w = constant f32[2,2] {1.0, 2.0, 3.0, 4.0}
     %b = constant f32[2] {5.0, 6.0}

@@ -39,6 +39,7 @@ graph slice_first(%x: f32[1,4,5,6]) -> (%a) {
 }
 ===
 pass infer,tidy,raise_pool
+# near miss of raise_pool: other axes, a smaller window, padding
 graph near_misses(%x: f32[1,4,5,6]) -> (%a, %b, %c) {
     %axes = constant i64[2] {1, 2}
     %m = ReduceMean(%x, %axes)
@@ -57,4 +58,26 @@ graph near_misses(%x: f32[1,4,5,6]) -> (%a, %b, %c) {
     %b = Relu(%p) : f32[1,4,1,2]
     %q = AveragePool(%x) {count_include_pad = 1, kernel_shape = [5, 6], pads = [1, 0, 0, 0]} : f32[1,4,2,1]
     %c = Relu(%q) : f32[1,4,2,1]
+}
+===
+pass infer,tidy,raise_pool
+# refused by raise_pool: all channels are pooled for someone else, or the maps are of integers
+graph read_as_a_whole(%x: f32[1,4,5,6], %n: i32[1,4,5,6]) -> (%a, %m, %k) {
+    %m = GlobalMaxPool(%x)
+    %ax = constant i64[1] {1}
+    %two = constant i64[1] {2}
+    %s = Slice(%m, %ax, %two, %ax)
+    %a = Relu(%s)
+    %axes = constant i64[2] {2, 3}
+    %k = ReduceMax(%n, %axes)
+}
+---
+graph read_as_a_whole(%x: f32[1,4,5,6], %n: i32[1,4,5,6]) -> (%a, %m, %k) {
+    %ax = constant i64[1] {1}
+    %two = constant i64[1] {2}
+    %axes = constant i64[2] {2, 3}
+    %m = GlobalMaxPool(%x) : f32[1,4,1,1]
+    %s = Slice(%m, %ax, %two, %ax) : f32[1,1,1,1]
+    %a = Relu(%s) : f32[1,1,1,1]
+    %k = ReduceMax(%n, %axes) : i32[1,4,1,1]
 }

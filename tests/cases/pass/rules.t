@@ -243,3 +243,29 @@ graph would_need_itself(%x: f32[2,3]) -> (%b) {
 }
 ---
 unchanged
+===
+pass infer,tidy,rules,dead
+graph block_first(%x: f32[1,8,2,3]) -> (%y) {
+    %six = constant i64[6] {1, 2, 2, 2, 2, 3}
+    %a = Reshape(%x, %six)
+    %b = Transpose(%a) {perm = [0, 3, 4, 1, 5, 2]}
+    %four = constant i64[4] {1, 2, 4, 6}
+    %y = Reshape(%b, %four)
+}
+---
+graph block_first(%x: f32[1,8,2,3]) -> (%y) {
+    %y = DepthToSpace(%x) {blocksize = 2, mode = "DCR"} : f32[1,2,4,6]
+}
+===
+pass infer,tidy,rules,dead
+graph back(%x: f32[1,2,4,6]) -> (%y) {
+    %six = constant i64[6] {1, 2, 2, 2, 3, 2}
+    %a = Reshape(%x, %six)
+    %b = Transpose(%a) {perm = [0, 3, 5, 1, 2, 4]}
+    %four = constant i64[4] {1, 8, 2, 3}
+    %y = Reshape(%b, %four)
+}
+---
+graph back(%x: f32[1,2,4,6]) -> (%y) {
+    %y = SpaceToDepth(%x) {blocksize = 2, mode = "DCR"} : f32[1,8,2,3]
+}

@@ -196,43 +196,6 @@ graph softmax_over_two_axes(%x: f32[2,3,4]) -> (%y) {
 unchanged
 ===
 pass infer,rules_real
-graph layer_norm(%x: f32[2,3,4], %g: f32[4], %b: f32[4]) -> (%y) {
-    %a = constant i64[1] {-1}
-    %two = constant f32[] {2.0}
-    %epsilon = constant f32[] {1e-05}
-    %m = ReduceMean(%x, %a)
-    %d = Sub(%x, %m)
-    %p = Pow(%d, %two)
-    %v = ReduceMean(%p, %a)
-    %e = Add(%v, %epsilon)
-    %s = Sqrt(%e)
-    %n = Div(%d, %s)
-    %w = Mul(%n, %g)
-    %y = Add(%w, %b)
-}
----
-graph layer_norm(%x: f32[2,3,4], %g: f32[4], %b: f32[4]) -> (%y) {
-    %y = LayerNormalization(%x, %g, %b) {axis = 2, epsilon = 1e-05} : f32[2,3,4]
-}
-===
-pass infer,rules_real
-graph layer_norm_of_the_middle(%x: f32[2,4,4], %g: f32[4], %b: f32[4]) -> (%y) {
-    %a = constant i64[1] {1}
-    %epsilon = constant f32[] {1e-05}
-    %m = ReduceMean(%x, %a) : f32[2,1,4]
-    %d = Sub(%x, %m) : f32[2,4,4]
-    %p = Mul(%d, %d) : f32[2,4,4]
-    %v = ReduceMean(%p, %a) : f32[2,1,4]
-    %e = Add(%v, %epsilon) : f32[2,1,4]
-    %s = Sqrt(%e) : f32[2,1,4]
-    %n = Div(%d, %s) : f32[2,4,4]
-    %w = Mul(%n, %g) : f32[2,4,4]
-    %y = Add(%w, %b) : f32[2,4,4]
-}
----
-unchanged
-===
-pass infer,rules_real
 graph l2_norm(%x: f32[2,3]) -> (%y) {
     %a = constant i64[1] {1}
     %q = Mul(%x, %x)
@@ -260,4 +223,38 @@ graph constants_are_gathered(%x: f32[2,3]) -> (%y) {
     %mul_mul = constant f32[3] {2.0, 4.0, 6.0}
     %q = Mul(%x, %mul_mul) : f32[2,3]
     %y = Mul(%q, %c) : f32[2,3]
+}
+===
+pass infer,tidy,rules_real,dead
+graph softmax_and_norm(%x: f32[2,3,4]) -> (%y, %n) {
+    %ax = constant i64[1] {1}
+    %max = ReduceMax(%x, %ax)
+    %d = Sub(%x, %max)
+    %e = Exp(%d)
+    %s = ReduceSum(%e, %ax)
+    %y = Div(%e, %s)
+    %sq = Mul(%x, %x)
+    %sum = ReduceSum(%sq, %ax) {keepdims = 0}
+    %n = Sqrt(%sum)
+}
+---
+graph softmax_and_norm(%x: f32[2,3,4]) -> (%y, %n) {
+    %ax = constant i64[1] {1}
+    %y = Softmax(%x) {axis = 1} : f32[2,3,4]
+    %n = ReduceL2(%x, %ax) {keepdims = 0} : f32[2,4]
+}
+===
+pass infer,tidy,rules_real,dead
+graph sum_over_other_axis(%x: f32[2,3]) -> (%y) {
+    %axes = constant i64[2] {0, 1}
+    %e = Exp(%x)
+    %s = ReduceSum(%e, %axes)
+    %y = Div(%e, %s)
+}
+---
+graph sum_over_other_axis(%x: f32[2,3]) -> (%y) {
+    %axes = constant i64[2] {0, 1}
+    %e = Exp(%x) : f32[2,3]
+    %s = ReduceSum(%e, %axes) : f32[1,1]
+    %y = Div(%e, %s) : f32[2,3]
 }

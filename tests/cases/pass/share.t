@@ -17,6 +17,7 @@ graph twice(%x: f32[3], %y: f32[3]) -> (%z) {
 }
 ===
 pass infer,share
+# near miss of share: operands the other way round, another axis
 graph not_the_same(%x: f32[2,3], %y: f32[2,3]) -> (%z, %w) {
     %a = Sub(%x, %y)
     %b = Sub(%y, %x)
@@ -36,6 +37,7 @@ graph not_the_same(%x: f32[2,3], %y: f32[2,3]) -> (%z, %w) {
 }
 ===
 pass infer,share
+# refused by share: both results are outputs
 graph outputs_keep_their_names(%x: f32[3]) -> (%y, %z) {
     %y = Relu(%x)
     %z = Relu(%x)

@@ -57,6 +57,7 @@ graph two_axes(%x: f32[4,2]) -> (%a, %b, %c, %d, %e) {
 ===
 pass infer,split
 # Pieces that overlap, leave a gap, or go in steps are no Split.
+# near miss of split: pieces that overlap, leave a gap, or go in steps
 graph no_pieces(%x: f32[6]) -> (%a, %b, %c, %d, %e) {
     %zero = constant i64[1] {0}
     %two = constant i64[1] {2}
@@ -105,4 +106,24 @@ graph an_output(%x: f32[4]) -> (%a, %b) {
 graph an_output(%x: f32[4]) -> (%a, %b) {
     %sizes = constant i64[2] {2, 2}
     %a, %b = Split(%x, %sizes) {axis = 0} : f32[2], f32[2]
+}
+===
+pass infer,split
+# refused by split: the first piece is nothing
+graph an_empty_piece(%x: f32[4]) -> (%a, %b) {
+    %zero = constant i64[1] {0}
+    %four = constant i64[1] {4}
+    %e = Slice(%x, %zero, %zero)
+    %f = Slice(%x, %zero, %four)
+    %a = Relu(%e)
+    %b = Relu(%f)
+}
+---
+graph an_empty_piece(%x: f32[4]) -> (%a, %b) {
+    %zero = constant i64[1] {0}
+    %four = constant i64[1] {4}
+    %e = Slice(%x, %zero, %zero) : f32[0]
+    %f = Slice(%x, %zero, %four) : f32[4]
+    %a = Relu(%e) : f32[0]
+    %b = Relu(%f) : f32[4]
 }

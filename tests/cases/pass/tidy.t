@@ -121,3 +121,49 @@ graph backwards_is_a_move(%x: f32[4]) -> (%y) {
     %s = Slice(%x, %b, %e, %ax, %st) : f32[4]
     %y = Relu(%s) : f32[4]
 }
+===
+pass infer,tidy
+# near miss of tidy: axes that are larger than 1 change places, a Reshape of another rank, repetition that shows
+graph what_moves(%x: f32[2,3], %s: f32[1,3]) -> (%y, %z, %w) {
+    %t = Transpose(%x) {perm = [1, 0]} : f32[3,2]
+    %y = Relu(%t) : f32[3,2]
+    %shape = constant i64[1] {6}
+    %f = Reshape(%x, %shape) : f32[6]
+    %z = Relu(%f) : f32[6]
+    %twice = constant i64[2] {2, 1}
+    %r = Tile(%s, %twice) : f32[2,3]
+    %w = Relu(%r) : f32[2,3]
+}
+---
+graph what_moves(%x: f32[2,3], %s: f32[1,3]) -> (%y, %z, %w) {
+    %shape = constant i64[1] {6}
+    %twice = constant i64[2] {2, 1}
+    %t = Transpose(%x) {perm = [1, 0]} : f32[3,2]
+    %y = Relu(%t) : f32[3,2]
+    %f = Reshape(%x, %shape) : f32[6]
+    %z = Relu(%f) : f32[6]
+    %r = Tile(%s, %twice) : f32[2,3]
+    %w = Relu(%r) : f32[2,3]
+}
+===
+pass infer,tidy
+# refused by tidy: the first of two has another reader; a slice of a Concat that takes of both
+graph someone_else_reads(%x: f32[2,3], %z: f32[2,4]) -> (%p, %y) {
+    %b = constant i64[1] {2}
+    %e = constant i64[1] {5}
+    %one = constant i64[1] {1}
+    %c = Concat(%x, %z) {axis = 1} : f32[2,7]
+    %s = Slice(%c, %b, %e, %one) : f32[2,3]
+    %p = Relu(%s) : f32[2,3]
+    %y = Relu(%c) : f32[2,7]
+}
+---
+graph someone_else_reads(%x: f32[2,3], %z: f32[2,4]) -> (%p, %y) {
+    %b = constant i64[1] {2}
+    %e = constant i64[1] {5}
+    %one = constant i64[1] {1}
+    %c = Concat(%x, %z) {axis = 1} : f32[2,7]
+    %s = Slice(%c, %b, %e, %one) : f32[2,3]
+    %p = Relu(%s) : f32[2,3]
+    %y = Relu(%c) : f32[2,7]
+}
