@@ -44,7 +44,9 @@ static const char *defined_by(Names *names, const char *line) {
                      begins(line, "static ") || begins(line, "LOCAL ");
     if (is_type) return identifier_before(names, line, end_of_type(line));
     if (is_struct) return identifier_before(names, line, line + strcspn(line, "{\n"));
-    return is_object ? identifier_before(names, line, line + strcspn(line, "([\n")) : NULL;
+    if (!is_object) return NULL;
+    const char *rest = begins(line, "static __attribute__((") ? strstr(line, "))") + 2 : line;
+    return identifier_before(names, line, rest + strcspn(rest, "([\n"));
 }
 
 static void find_definitions(Names *names, const char *text, Map *defined) {
@@ -72,7 +74,8 @@ static void add_renamed(Names *names, const char *text, const Map *defined, cons
     for (const char *at = text; *at;) {
         size_t n = 0;
         while (is_letter(*at) && is_part(at[n])) n++;
-        bool is_ours = n && map_get(defined, (uintptr_t)name_intern_n(names, at, n));
+        bool is_member = at > text && (at[-1] == '.' || (at[-1] == '>' && at[-2] == '-'));
+        bool is_ours = n && !is_member && map_get(defined, (uintptr_t)name_intern_n(names, at, n));
         if (!n) n = other_length(at);
         text_add_bytes(out, at, n);
         if (is_ours) text_add(out, "_%s", suffix);

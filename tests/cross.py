@@ -292,6 +292,21 @@ def check_narrow_v4(sonoc, item):
     return list(compare("version 4 on 256 bits", folder / "model.out", model.expected(sonoc, "x86-64-v3", folder)))
 
 
+def check_threads(sonoc):
+    """Several plans in one file, with every form of threads: it compiles without a warning, also as C++."""
+    folder, wrong = FOLDER / "versions-threads", []
+    folder.mkdir(exist_ok=True)
+    for form in ("pthreads", "openmp", "callback"):
+        subprocess.run([sonoc, "compile", HARNESS / "products.sonoc", "-o", folder / "model.c", "--target=multi",
+                        f"--threads={form}", "--quiet"], check=True)
+        for compiler in (["gcc", "-std=c11"], ["clang-19", "-std=c11"], ["g++", "-x", "c++"]):
+            done = subprocess.run([*compiler, "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-c", "model.c"],
+                                  cwd=folder, capture_output=True, text=True)
+            if done.returncode:
+                wrong.append(f"versions with {form} under {compiler[0]}: {done.stderr[:400]}")
+    return wrong
+
+
 def check_multi(sonoc, models):
     """--target=multi."""
     best = best_version()
@@ -302,6 +317,7 @@ def check_multi(sonoc, models):
         print("skipped: version 4 in a file of several: this machine has no AVX-512")
     gcc, clang = ["gcc", "-O1"], ["clang-19", "-O1"]
     wrong = check_versions(sonoc, models[0], "object", gcc) + check_narrow_v4(sonoc, models[0])
+    wrong += check_threads(sonoc)
     for item, form, compiler in zip(models[1:], ["literal", "arrays", "incbin"], [clang, gcc, gcc]):
         wrong += check_versions(sonoc, item, form, compiler)
     print(f"{'versions of x86-64':32} 4 models, {len(wrong)} wrong", flush=True)
@@ -328,6 +344,30 @@ def check_plans(sonoc, models):
     return wrong
 
 
+def check_object(sonoc, machine, items):
+    """Machine code that sonoc makes itself has the same bits; a sonoc without LLVM makes none."""
+    wrong = []
+    compiler, options, emulator = MACHINES[machine]
+    for model, arrays in items:
+        folder = FOLDER / f"object-{machine}-{model.name}"
+        folder.mkdir(exist_ok=True)
+        done = subprocess.run([sonoc, "compile", model.path, "-o", folder / "model.o", f"--target={machine}", "--quiet"],
+                              capture_output=True, text=True)
+        if "without LLVM" in done.stderr:
+            print(f"skipped: objects for {machine}: this sonoc was built without LLVM")
+            return []
+        write_inputs(folder / "model.in", arrays)
+        (folder / "main.c").write_text('#include "runner.h"\n#include "model.h"\nint main(void) {\n'
+                                       "    RUN(model, MODEL);\n    return 0;\n}\n")
+        subprocess.run([compiler, *options, f"-I{HARNESS}", "-static", "main.c", "model.o", "-o", "run"], cwd=folder,
+                       check=True)
+        subprocess.run([*emulator, "./run"], cwd=folder, check=True)
+        wrong += compare(f"object of {model.name} for {machine}", folder / "model.out",
+                         model.expected(sonoc, machine, folder))
+    print(f"{'objects for ' + machine:32} {len(items)} models, {len(wrong)} wrong", flush=True)
+    return wrong
+
+
 def check_machine(sonoc, machine, models, pool):
     """All builds of a machine."""
     wrong, ran = [], 0
@@ -335,6 +375,8 @@ def check_machine(sonoc, machine, models, pool):
         build = Build(sonoc, machine, target, extra)
         what, n = check_build(build, models if target == machine else models[1::3], pool)
         wrong, ran = wrong + what, ran + n
+    if machine == "aarch64":
+        wrong += check_object(sonoc, machine, [item for item in models if "test_" not in item[0].name][:4])
     if not ran:
         wrong.append(f"{machine}: nothing ran")
     return wrong
