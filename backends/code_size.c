@@ -1,8 +1,9 @@
 /* code_size.c - how many bytes of machine code and of stack a program takes on a Cortex-M.
  *
- * The parts of its loop IR are counted as the compiler will see them: a statement in loops that are unrolled as often as
- * it is repeated, an expression as often as it differs.  The code is the sum of the parts times the bytes of each
- * (code_size.def); the stack is what the locals take that cannot be registers. */
+ * The parts of its loop IR are counted as the compiler will see them: a statement in loops that are
+ * unrolled as often as it is repeated, an expression as often as it differs.  The code is the sum
+ * of the parts times the bytes of each (code_size.def); the stack is what the locals take that
+ * cannot be registers. */
 #include "code_size.h"
 #include "facts.h"
 #include "weights.h"
@@ -53,7 +54,8 @@ static int64_t copies_of_statement(const Count *c) {
 }
 
 static bool is_wide_int(const Expr *x) {
-    return dtype_is_int(x->type) && dtypes[x->type].bytes == 8 && (x->lo < INT32_MIN || x->hi > INT32_MAX);
+    return dtype_is_int(x->type) && dtypes[x->type].bytes == 8 &&
+           (x->lo < INT32_MIN || x->hi > INT32_MAX);
 }
 
 static CodePart part_of_scalar(const Expr *x, int64_t copies) {
@@ -63,7 +65,8 @@ static CodePart part_of_scalar(const Expr *x, int64_t copies) {
     if (dtype_is_float(t)) return CODE_FLOAT;
     if (x->op == SC_DIV || x->op == SC_REM) return CODE_INT_DIV;
     if (is_wide_int(x)) return CODE_WIDE;
-    return copies > 1 ? CODE_COUNT : CODE_INT; /* a constant more or less is in the instruction that uses it */
+    return copies > 1 ? CODE_COUNT
+                      : CODE_INT; /* a constant more or less is in the instruction that uses it */
 }
 
 /* Is the index known when the loops are unrolled, so that the element may be a register? */
@@ -106,7 +109,8 @@ static void count_expr(Count *c, const Expr *x) {
     case EX_SCALAR: count_scalar(c, x, copies); break;
     case EX_SELECT: c->parts->n[CODE_SELECT] += copies; break;
     case EX_CAST:
-        if (!dtype_is_int(x->type) || !dtype_is_int(x->args[0]->type)) c->parts->n[CODE_CAST] += copies;
+        if (!dtype_is_int(x->type) || !dtype_is_int(x->args[0]->type))
+            c->parts->n[CODE_CAST] += copies;
         break;
     case EX_BITCAST: c->parts->n[CODE_CAST] += copies; break;
     case EX_VAR: return;
@@ -117,9 +121,12 @@ static void count_expr(Count *c, const Expr *x) {
 static void count_write(Count *c, const Stmt *s) {
     int64_t copies = copies_of_statement(c), words = dtypes[s->buffer->type].bytes == 8 ? 2 : 1;
     bool in_register = is_register(c, s->buffer, s->index);
-    if (in_register) c->parts->n[CODE_REGISTER] += copies * words;
-    else if (s->kind == ST_ACC) c->parts->n[CODE_LOAD] += copies * words;
-    if (s->kind == ST_ACC) c->parts->n[s->buffer->type == DT_F64 ? CODE_DOUBLE : CODE_FLOAT] += copies;
+    if (in_register)
+        c->parts->n[CODE_REGISTER] += copies * words;
+    else if (s->kind == ST_ACC)
+        c->parts->n[CODE_LOAD] += copies * words;
+    if (s->kind == ST_ACC)
+        c->parts->n[s->buffer->type == DT_F64 ? CODE_DOUBLE : CODE_FLOAT] += copies;
     if (!in_register) count_expr(c, s->index);
     count_expr(c, s->value);
     if (s->factor) count_expr(c, s->factor);
@@ -129,7 +136,8 @@ static void count_block(Count *c, const Stmt *s);
 
 static void count_loop(Count *c, const Stmt *s) {
     int64_t extent;
-    bool unrolled = s->loop == LOOP_UNROLL && expr_is_const_int(s->extent, &extent) && c->n_unrolled < UNROLLED;
+    bool unrolled =
+        s->loop == LOOP_UNROLL && expr_is_const_int(s->extent, &extent) && c->n_unrolled < UNROLLED;
     count_expr(c, s->extent);
     if (unrolled) {
         c->unrolled[c->n_unrolled] = s->var;
@@ -183,14 +191,18 @@ static int64_t locals_bytes(const Stmt *s) {
     for (; s; s = s->next) {
         if (s->kind == ST_LOCAL && s->buffer->kind == BUF_LOCAL)
             own += (s->buffer->count * dtypes[s->buffer->type].bytes + 7) / 8 * 8;
-        int64_t body = locals_bytes(s->body), other = locals_bytes(s->other), inner = body > other ? body : other;
+        int64_t body = locals_bytes(s->body), other = locals_bytes(s->other),
+                inner = body > other ? body : other;
         if (inner > most) most = inner;
     }
     return own + most;
 }
 
 int64_t stack_bytes(const Kernel *k) {
-    enum { SAVED = 9 * 4 + 16 * 4, SPILLED = 128 }; /* registers of the caller; values that find none */
+    enum {
+        SAVED = 9 * 4 + 16 * 4,
+        SPILLED = 128
+    }; /* registers of the caller; values that find none */
     return locals_bytes(k->body) + SAVED + SPILLED;
 }
 
@@ -213,7 +225,8 @@ static int64_t largest_stack(const Program *p) {
     enum { RUN = 96 }; /* the frames of run and run_ports */
     int64_t most = 0;
     for (int i = 0; i < p->kernels.n; i++) {
-        int64_t bytes = stack_bytes(p->kernels.at[i]) + 4 * kernel_params(p->unit->arena, p->kernels.at[i]).list.n;
+        int64_t bytes = stack_bytes(p->kernels.at[i]) +
+                        4 * kernel_params(p->unit->arena, p->kernels.at[i]).list.n;
         if (bytes > most) most = bytes;
     }
     return most + RUN + 4 * (p->inputs.n + p->outputs.n);

@@ -39,7 +39,7 @@ const char *buffer_place(Emit *e, const Buffer *b) {
     return e->places[b->id];
 }
 
-static bool has_arena(const Emit *e) { return e->program->arena_bytes > 0; }
+static bool has_arena(const Emit *e) { return e->arena_bytes > 0; }
 static bool has_image(const Emit *e) { return e->image.bytes > 0 && e->form != WEIGHTS_ARRAYS; }
 
 static void print_signature(Emit *e, Text *out, const char *star) {
@@ -95,6 +95,10 @@ static void print_port_comment(Text *out, const Port *port, const char *name) {
     text_add(out, "\n");
 }
 
+static const char *target_text(const Emit *e) {
+    return e->n_plans == 1 ? e->program->target->name : "multi";
+}
+
 /* What the caller's arena must have, for the number of threads in the argument of init. */
 static const char *arena_size(const Emit *e) {
     const char *up = upper_prefix(e);
@@ -109,7 +113,7 @@ static void print_header_comment(Emit *e, Text *out) {
     comment_print(out, " * ", p->name);
     text_add(out,
              ", made by sonoc for the target %s.  All arrays are row-major.\n *\n * Inputs:\n",
-             p->target->name);
+             target_text(e));
     for (int i = 0; i < p->inputs.n; i++)
         print_port_comment(out, &p->inputs.at[i], e->input_names[i]);
     text_add(out, " * Outputs:\n");
@@ -137,11 +141,14 @@ static void print_header_comment(Emit *e, Text *out) {
                   "flushed to zero. */\n");
 }
 
-static void print_status_macros(Text *out, const char *up) {
+static void print_status_macros(const Emit *e, Text *out, const char *up) {
     text_add(out, "#define %s_OK 0\n", up);
     text_add(out, "#define %s_BAD_ARGUMENT 1 /* a NULL, or memory that is not aligned */\n", up);
-    text_add(out, "#define %s_BAD_WEIGHTS 2 /* not the weights that this code was made with */\n\n",
+    text_add(out, "#define %s_BAD_WEIGHTS 2 /* not the weights that this code was made with */\n",
              up);
+    if (e->n_plans > 1)
+        text_add(out, "#define %s_BAD_MACHINE 4 /* not even x86-64-v2 */\n", up);
+    text_add(out, "\n");
 }
 
 static void print_struct(Emit *e, Text *out) {
@@ -156,6 +163,8 @@ static void print_struct(Emit *e, Text *out) {
                  "(%d). */\n"
                  "    void (*before_kernel)(void *context, int kernel);\n    void *profile_context;\n",
                  e->program->kernels.n);
+    if (e->n_plans > 1)
+        text_add(out, "    int version; /* of x86-64 that is run: 2, 3 or 4 */\n");
     threads_fields(e, out);
     text_add(out, "};\n\n");
 }
@@ -167,10 +176,10 @@ static void print_header(Emit *e, Text *out) {
     text_add(out, "#ifndef %s_H\n#define %s_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n", up,
              up);
     text_add(out, "#define %s_ARENA_BYTES %lld\n#define %s_WEIGHTS_BYTES %lld\n", up,
-             (long long)p->arena_bytes, up, (long long)e->image.bytes);
+             (long long)e->arena_bytes, up, (long long)e->image.bytes);
     text_add(out, "#define %s_INPUTS %d\n#define %s_OUTPUTS %d\n\n", up, p->inputs.n, up,
              p->outputs.n);
-    print_status_macros(out, up);
+    print_status_macros(e, out, up);
     threads_types(e, out);
     text_add(out, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
     print_struct(e, out);
@@ -249,6 +258,7 @@ static void print_init(Emit *e, Text *out) {
     else
         text_add(out, "    m->weights = (const unsigned char *)%s_weights%s;\n", prefix,
                  e->form == WEIGHTS_LITERAL ? ".bytes" : "");
+    if (e->n_plans > 1) version_choose(arena_format(e->arena, "%s_BAD_MACHINE", up), out);
     if (e->options->profile)
         text_add(out, "    m->before_kernel = NULL;\n    m->profile_context = NULL;\n");
     threads_init(e, out);
@@ -293,9 +303,9 @@ static void print_hook(const Emit *e, Text *out, int kernel) {
         text_add(out, "    if (m->before_kernel) m->before_kernel(m->profile_context, %d);\n", kernel);
 }
 
-static void print_run(Emit *e, Text *out) {
+void run_print(Emit *e, bool is_version, Text *out) {
     const Program *p = e->program;
-    text_add(out, "\n");
+    text_add(out, is_version ? "\nstatic " : "\n");
     print_signature(e, out, " {\n");
     print_null_checks(e, out);
     if (uses_kind(e, BUF_ARENA) || uses_kind(e, BUF_SCRATCH))
@@ -317,6 +327,21 @@ static void print_run(Emit *e, Text *out) {
     text_add(out, "    return %s_OK;\n}\n", upper_prefix(e));
 }
 
+/* Of a file with several plans. */
+static void print_dispatch(Emit *const *versions, int n, Text *out) {
+    Emit *e = versions[0];
+    const Program *p = e->program;
+    Text arguments = {.arena = e->arena};
+    text_add(&arguments, "m");
+    for (int i = 0; i < p->inputs.n; i++) text_add(&arguments, ", %s", e->input_names[i]);
+    for (int i = 0; i < p->outputs.n; i++) text_add(&arguments, ", %s", e->output_names[i]);
+    text_add(out, "\n");
+    print_signature(e, out, " {\n");
+    text_add(out, "    if (!m) return %s_BAD_ARGUMENT;\n", upper_prefix(e));
+    version_call(versions, n, arguments.at, out);
+    text_add(out, "}\n");
+}
+
 static void print_run_ports(Emit *e, Text *out) {
     const Program *p = e->program;
     const char *prefix = e->options->prefix;
@@ -333,29 +358,34 @@ static void print_run_ports(Emit *e, Text *out) {
     text_add(out, ");\n}\n");
 }
 
-static void print_source(Emit *e, Text *out) {
+static void print_source(Emit *const *versions, int n, Text *out) {
+    Emit *e = versions[0];
     const Program *p = e->program;
     text_add(out, "/* The model ");
     comment_print(out, " * ", p->name);
     text_add(out, " as C, made by sonoc for the target %s; %s tells how to use it. */\n",
-             p->target->name, e->options->header_name);
+             target_text(e), e->options->header_name);
     text_add(out, "#include \"%s\"\n\n", e->options->header_name);
-    prelude_print(e, out);
-    text_add_bytes(out, e->out.at, e->out.n);
+    prelude_begin((const Emit *const *)versions, n, out);
+    if (n == 1) {
+        prelude_version(e, out);
+        text_add_bytes(out, e->out.at, e->out.n);
+    }
+    for (int i = 0; n > 1 && i < n; i++) version_print(versions[i], i == 0, out);
     weights_source(e, out);
     print_port_table(e, out, "input", p->inputs.at, p->inputs.n);
     print_port_table(e, out, "output", p->outputs.at, p->outputs.n);
     print_init(e, out);
-    print_run(e, out);
+    if (n == 1) run_print(e, false, out);
+    else print_dispatch(versions, n, out);
     print_run_ports(e, out);
-    text_add(out, "\n#if !defined(__clang__)\n#pragma GCC pop_options\n");
-    if (p->target->gcc_target)
-        text_add(out, "#elif defined(__x86_64__)\n#pragma clang attribute pop\n");
-    text_add(out, "#endif\n");
+    if (n == 1) prelude_end(e, out);
 }
 
-static Emit *emit_new(const Program *p, const EmitOptions *options) {
-    Arena *a = p->unit->arena;
+static Emit *emit_new(const Program *const *plans, int n_plans, const WeightsImage *images, int number,
+                      const EmitOptions *options) {
+    const Program *p = plans[number];
+    Arena *a = plans[0]->unit->arena;
     Emit *e = NEW(a, Emit);
     int n = p->buffers.n + 1;
     e->program = p;
@@ -363,6 +393,14 @@ static Emit *emit_new(const Program *p, const EmitOptions *options) {
     e->unit = p->unit;
     e->arena = a;
     e->out.arena = a;
+    e->plans = plans;
+    e->n_plans = n_plans;
+    e->images = images;
+    e->image = images[number];
+    for (int i = 0; i < n_plans; i++)
+        if (plans[i]->arena_bytes > e->arena_bytes) e->arena_bytes = plans[i]->arena_bytes;
+    for (int i = 0; i < n_plans; i++)
+        if (plans[i]->scratch_bytes > e->scratch_bytes) e->scratch_bytes = plans[i]->scratch_bytes;
     e->buffer_names = NEW_ARRAY(a, const char *, n);
     e->array_names = NEW_ARRAY(a, const char *, n);
     e->places = NEW_ARRAY(a, const char *, n);
@@ -391,33 +429,47 @@ static void reserve_names(Emit *e) {
     for (size_t i = 0; i < sizeof locals / sizeof *locals; i++) names_take(&e->names, locals[i]);
 }
 
-/* Everything but the source. */
-static Emit *emit_begin(const Program *p, const EmitOptions *options, EmitResult *result) {
-    Emit *e = emit_new(p, options);
+static void take_names(Emit *e) {
+    const Program *p = e->program;
     reserve_names(e);
     for (int i = 0; i < p->kernels.n; i++)
         e->kernel_names[i] = names_take(&e->names, p->kernels.at[i]->name);
     for (int i = 0; i < p->kernels.n; i++) kernel_take_names(e, i);
     program_find_used(p, e->used);
     weights_layout(e);
-    *result = (EmitResult){.source.arena = e->arena,
-                           .header.arena = e->arena,
-                           .weights.arena = e->arena,
-                           .form = e->form};
-    weights_file(e, &result->weights);
-    return e;
+}
+
+/* Plans up to what their kernels need; and what does not need the kernels' text. */
+static Emit **emit_begin(const Program *const *plans, int n, const EmitOptions *options, EmitResult *result) {
+    Arena *a = plans[0]->unit->arena;
+    WeightsImage *images = NEW_ARRAY(a, WeightsImage, n);
+    Emit **versions = NEW_ARRAY(a, Emit *, n);
+    weights_place_all(plans, n, images);
+    for (int i = 0; i < n; i++) {
+        versions[i] = emit_new(plans, n, images, i, options);
+        take_names(versions[i]);
+    }
+    *result = (EmitResult){.source.arena = a, .header.arena = a, .weights.arena = a, .form = versions[0]->form};
+    weights_file(versions[0], &result->weights);
+    return versions;
+}
+
+void emit_c_plans(const Program *const *plans, int n, const EmitOptions *options, EmitResult *result) {
+    Emit **versions = emit_begin(plans, n, options, result);
+    for (int i = 0; i < n; i++) {
+        for (int k = 0; k < plans[i]->kernels.n; k++) kernel_emit(versions[i], k);
+        name_ports(versions[i]);
+    }
+    print_header(versions[0], &result->header);
+    print_source(versions, n, &result->source);
 }
 
 void emit_c(const Program *p, const EmitOptions *options, EmitResult *result) {
-    Emit *e = emit_begin(p, options, result);
-    for (int i = 0; i < p->kernels.n; i++) kernel_emit(e, i);
-    name_ports(e);
-    print_header(e, &result->header);
-    print_source(e, &result->source);
+    emit_c_plans(&p, 1, options, result);
 }
 
 void emit_c_header(const Program *p, const EmitOptions *options, EmitResult *result) {
-    Emit *e = emit_begin(p, options, result);
+    Emit *e = emit_begin(&p, 1, options, result)[0];
     name_ports(e);
     print_header(e, &result->header);
 }

@@ -39,6 +39,8 @@ typedef struct EmitResult {
 
 /* Same program and options give the same bytes, on every machine. */
 void emit_c(const Program *p, const EmitOptions *options, EmitResult *result);
+/* Several plans of one model, for x86-64-v3 and then for other versions of x86-64: the best is chosen at start. */
+void emit_c_plans(const Program *const *plans, int n, const EmitOptions *options, EmitResult *result);
 /* The same without the source, for who makes the code in another way. */
 void emit_c_header(const Program *p, const EmitOptions *options, EmitResult *result);
 

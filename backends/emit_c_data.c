@@ -30,7 +30,6 @@ static void name_arrays(Emit *e) {
 }
 
 void weights_layout(Emit *e) {
-    e->image = weights_place(e->program);
     e->form = choose_form(e);
     if (e->form == WEIGHTS_ARRAYS) name_arrays(e);
 }
@@ -142,7 +141,7 @@ static void print_literal_union(Emit *e, Text *out) {
     const char *prefix = e->options->prefix;
     long long n = (long long)e->image.bytes;
     char *image = arena_alloc(e->arena, (size_t)n);
-    weights_fill(e->program, &e->image, image);
+    weights_fill_all(e->plans, e->n_plans, e->images, image);
     text_add(out,
              "\n#pragma GCC diagnostic ignored \"-Woverlength-strings\"\n"
              "#pragma GCC diagnostic ignored \"-Wmisleading-indentation\" /* not tracked after so "
@@ -231,13 +230,14 @@ static void print_byte_order_check(const Emit *e, Text *out) {
              big ? "BIG" : "LITTLE", big ? "big" : "little");
 }
 
+void weights_arrays(Emit *e, Text *out) {
+    for (int i = 0; i < e->program->buffers.n; i++)
+        if (is_weight(e, e->program->buffers.at[i])) print_array(e, out, e->program->buffers.at[i]);
+}
+
 void weights_source(Emit *e, Text *out) {
-    if (e->form == WEIGHTS_ARRAYS) {
-        for (int i = 0; i < e->program->buffers.n; i++)
-            if (is_weight(e, e->program->buffers.at[i]))
-                print_array(e, out, e->program->buffers.at[i]);
-        return;
-    }
+    if (e->form == WEIGHTS_ARRAYS && e->n_plans == 1) weights_arrays(e, out);
+    if (e->form == WEIGHTS_ARRAYS) return;
     if (!e->image.bytes) return;
     print_byte_order_check(e, out);
     if (e->form == WEIGHTS_LITERAL) print_literal_union(e, out);
@@ -250,7 +250,7 @@ void weights_file(Emit *e, Text *out) {
     if (!e->image.bytes) return;
     if (e->form == WEIGHTS_OBJECT) elf_print(e, out);
     if (e->form != WEIGHTS_INCBIN && e->form != WEIGHTS_FILE) return;
-    weights_fill(e->program, &e->image, text_room(out, (size_t)e->image.bytes));
+    weights_fill_all(e->plans, e->n_plans, e->images, text_room(out, (size_t)e->image.bytes));
     if (e->form == WEIGHTS_FILE)
         e->image_hash = image_hash((const unsigned char *)out->at, (size_t)e->image.bytes,
                                    e->program->target->order);

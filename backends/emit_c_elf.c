@@ -1,5 +1,5 @@
-/* emit_c_elf.c - the weights as an object file: ELF of the target's class and byte order, one section of data and one
- * symbol. */
+/* emit_c_elf.c - the weights as an object file: ELF of the target's class and byte order, one
+ * section of data and one symbol. */
 #include "emit_c_text.h"
 
 #include <string.h>
@@ -31,7 +31,14 @@ static size_t header_size(const Elf *f) { return is_wide(f) ? 64 : 52; }
 static size_t section_size(const Elf *f) { return is_wide(f) ? 64 : 40; }
 static size_t symbol_size(const Elf *f) { return is_wide(f) ? 24 : 16; }
 
-enum { SECTIONS = 6, SECTION_NAMES = 4, TYPE_DATA = 1, TYPE_SYMBOLS = 2, TYPE_NAMES = 3, IS_LOADED = 2 };
+enum {
+    SECTIONS = 6,
+    SECTION_NAMES = 4,
+    TYPE_DATA = 1,
+    TYPE_SYMBOLS = 2,
+    TYPE_NAMES = 3,
+    IS_LOADED = 2
+};
 
 static void put_header(Elf *f, uint64_t sections_at) {
     put_text(f, "\177ELF", 4);
@@ -97,8 +104,10 @@ void elf_print(Emit *e, Text *out) {
     const char *symbol = arena_format(e->arena, "%s_weights", e->options->prefix);
     size_t symbol_length = strlen(symbol), image = (size_t)e->image.bytes;
     Elf head = {.target = e->program->target}, tail = {.target = e->program->target};
-    uint64_t symbols_at = header_size(&head) + image, names_at = symbols_at + 2 * symbol_size(&head);
-    uint64_t section_names_at = names_at + symbol_length + 2, end = section_names_at + sizeof section_names;
+    uint64_t symbols_at = header_size(&head) + image,
+             names_at = symbols_at + 2 * symbol_size(&head);
+    uint64_t section_names_at = names_at + symbol_length + 2,
+             end = section_names_at + sizeof section_names;
     uint64_t sections_at = (end + 7) / 8 * 8;
     put_header(&head, sections_at);
     put_symbol(&tail, 0, 0, 0, 0, 0);
@@ -108,13 +117,16 @@ void elf_print(Emit *e, Text *out) {
     put_text(&tail, section_names, sizeof section_names);
     while (symbols_at + tail.n < sections_at) put(&tail, 0, 1);
     put_section(&tail, (Section){0});
-    put_section(&tail, (Section){1, TYPE_DATA, IS_LOADED, header_size(&head), image, 0, 0, WEIGHTS_ALIGN, 0});
-    put_section(&tail, (Section){9, TYPE_SYMBOLS, 0, symbols_at, 2 * symbol_size(&head), 3, 1, 8, symbol_size(&head)});
+    put_section(&tail, (Section){1, TYPE_DATA, IS_LOADED, header_size(&head), image, 0, 0,
+                                 WEIGHTS_ALIGN, 0});
+    put_section(&tail, (Section){9, TYPE_SYMBOLS, 0, symbols_at, 2 * symbol_size(&head), 3, 1, 8,
+                                 symbol_size(&head)});
     put_section(&tail, (Section){17, TYPE_NAMES, 0, names_at, symbol_length + 2, 0, 0, 1, 0});
-    put_section(&tail, (Section){25, TYPE_NAMES, 0, section_names_at, sizeof section_names, 0, 0, 1, 0});
+    put_section(&tail,
+                (Section){25, TYPE_NAMES, 0, section_names_at, sizeof section_names, 0, 0, 1, 0});
     put_section(&tail, (Section){35, TYPE_DATA, 0, section_names_at, 0, 0, 0, 1, 0});
     char *room = text_room(out, head.n + image + tail.n);
     memcpy(room, head.at, head.n);
-    weights_fill(e->program, &e->image, room + head.n);
+    weights_fill_all(e->plans, e->n_plans, e->images, room + head.n);
     memcpy(room + head.n + image, tail.at, tail.n);
 }

@@ -1,5 +1,5 @@
-/* emit_c_exact.c - square root and fused multiply-add, correctly rounded on every machine: the instruction where there
- * is one, else integer arithmetic. */
+/* emit_c_exact.c - square root and fused multiply-add, correctly rounded on every machine: the
+ * instruction where there is one, else integer arithmetic. */
 #include "emit_c_text.h"
 
 static void print_sqrt_f64(Text *out) {
@@ -79,7 +79,8 @@ void exact_sqrt_print(Text *out, DType t) {
         print_sqrt_f64(out);
 }
 
-/* The product is exact in double; what the sum loses sets its last bit, so that nothing is rounded twice. */
+/* The product is exact in double; what the sum loses sets its last bit, so that nothing is rounded
+ * twice. */
 static void print_fma_f32(Text *out) {
     text_add(out, "%s",
              "INLINE float fma_f32(float a, float b, float c) {\n"
@@ -89,18 +90,21 @@ static void print_fma_f32(Text *out) {
              "    double p = (double)a * (double)b, s = p + (double)c, t = s - p;\n"
              "    double lost = (p - (s - t)) + ((double)c - t);\n"
              "    uint64_t bits = bits_u64(s);\n"
-             "    if ((lost < 0 || lost > 0) && !(bits & 1)) bits = (lost > 0) == (s > 0) ? bits + 1 : bits - 1;\n"
+             "    if ((lost < 0 || lost > 0) && !(bits & 1)) bits = (lost > 0) == (s > 0) ? bits + "
+             "1 : bits - 1;\n"
              "    return (float)bits_f64(bits);\n"
              "#endif\n"
              "}\n");
 }
 
-/* Numbers are hi:lo * 2^exponent with the first bit of hi at 62 or 61; bits that are shifted out set the last one. */
+/* Numbers are hi:lo * 2^exponent with the first bit of hi at 62 or 61; bits that are shifted out
+ * set the last one. */
 static void print_fma_f64_parts(Text *out) {
     text_add(out, "%s",
              "#if !HAS_FMA_F64\n"
              "struct fma_wide {\n    uint64_t hi, lo;\n    int exponent;\n};\n"
-             "static inline int fma_split(uint64_t bits, uint64_t *mantissa) { /* gives the exponent */\n"
+             "static inline int fma_split(uint64_t bits, uint64_t *mantissa) { /* gives the "
+             "exponent */\n"
              "    int exponent = (int)(bits >> 52 & 2047);\n"
              "    *mantissa = bits & ((UINT64_C(1) << 52) - 1);\n"
              "    if (exponent) *mantissa |= UINT64_C(1) << 52;\n"
@@ -124,73 +128,75 @@ static void print_fma_f64_parts(Text *out) {
 }
 
 static void print_fma_f64_product(Text *out) {
-    text_add(out, "%s",
-             "static inline struct fma_wide fma_product(uint64_t x, uint64_t y) {\n"
-             "    uint64_t a, b;\n"
-             "    struct fma_wide r;\n"
-             "    r.exponent = fma_split(x, &a) + fma_split(y, &b) - 20;\n"
-             "    a <<= 10;\n"
-             "    b <<= 10;\n"
-             "    uint64_t al = (uint32_t)a, ah = a >> 32, bl = (uint32_t)b, bh = b >> 32;\n"
-             "    uint64_t low = al * bl, mid = ah * bl + (low >> 32), mid2 = al * bh + (uint32_t)mid;\n"
-             "    r.hi = ah * bh + (mid >> 32) + (mid2 >> 32);\n"
-             "    r.lo = mid2 << 32 | (uint32_t)low;\n"
-             "    return r;\n"
-             "}\n"
-             "static inline double fma_round(struct fma_wide x, uint64_t sign) {\n"
-             "    for (; !(x.hi >> 62); x.exponent--) {\n"
-             "        x.hi = x.hi << 1 | x.lo >> 63;\n"
-             "        x.lo <<= 1;\n"
-             "    }\n"
-             "    int exponent = x.exponent + 64 + 62 + 1023;\n"
-             "    if (exponent >= 2047) return bits_f64(sign | UINT64_C(2047) << 52);\n"
-             "    if (exponent < 1) x = fma_shift(x, 1 - exponent);\n"
-             "    uint64_t bits = x.hi >> 10, rest = (x.hi & 1023) << 1 | (x.lo != 0);\n"
-             "    if (exponent > 1) bits += (uint64_t)(exponent - 1) << 52;\n"
-             "    return bits_f64(sign | (bits + (rest > 1024 || (rest == 1024 && (bits & 1)))));\n"
-             "}\n");
+    text_add(
+        out, "%s",
+        "static inline struct fma_wide fma_product(uint64_t x, uint64_t y) {\n"
+        "    uint64_t a, b;\n"
+        "    struct fma_wide r;\n"
+        "    r.exponent = fma_split(x, &a) + fma_split(y, &b) - 20;\n"
+        "    a <<= 10;\n"
+        "    b <<= 10;\n"
+        "    uint64_t al = (uint32_t)a, ah = a >> 32, bl = (uint32_t)b, bh = b >> 32;\n"
+        "    uint64_t low = al * bl, mid = ah * bl + (low >> 32), mid2 = al * bh + (uint32_t)mid;\n"
+        "    r.hi = ah * bh + (mid >> 32) + (mid2 >> 32);\n"
+        "    r.lo = mid2 << 32 | (uint32_t)low;\n"
+        "    return r;\n"
+        "}\n"
+        "static inline double fma_round(struct fma_wide x, uint64_t sign) {\n"
+        "    for (; !(x.hi >> 62); x.exponent--) {\n"
+        "        x.hi = x.hi << 1 | x.lo >> 63;\n"
+        "        x.lo <<= 1;\n"
+        "    }\n"
+        "    int exponent = x.exponent + 64 + 62 + 1023;\n"
+        "    if (exponent >= 2047) return bits_f64(sign | UINT64_C(2047) << 52);\n"
+        "    if (exponent < 1) x = fma_shift(x, 1 - exponent);\n"
+        "    uint64_t bits = x.hi >> 10, rest = (x.hi & 1023) << 1 | (x.lo != 0);\n"
+        "    if (exponent > 1) bits += (uint64_t)(exponent - 1) << 52;\n"
+        "    return bits_f64(sign | (bits + (rest > 1024 || (rest == 1024 && (bits & 1)))));\n"
+        "}\n");
 }
 
 static void print_fma_f64(Text *out) {
     print_fma_f64_parts(out);
     print_fma_f64_product(out);
-    text_add(out, "%s",
-             "static double fma_exact(double a, double b, double c) {\n"
-             "    uint64_t x = bits_u64(a), y = bits_u64(b), z = bits_u64(c), top = UINT64_C(1) << 63;\n"
-             "    int infinite = (x >> 52 & 2047) == 2047 || (y >> 52 & 2047) == 2047;\n"
-             "    if (infinite || !(x << 1) || !(y << 1)) return a * b + c;\n"
-             "    if ((z >> 52 & 2047) == 2047) return c + c;\n"
-             "    struct fma_wide p = fma_product(x, y), q = {0, 0, 0}, r;\n"
-             "    uint64_t sign = (x ^ y) & top;\n"
-             "    if (!(z << 1)) return fma_round(p, sign);\n"
-             "    q.exponent = fma_split(z, &q.hi) - 73;\n"
-             "    q.hi <<= 9;\n"
-             "    if (p.exponent > q.exponent) q = fma_shift(q, p.exponent - q.exponent);\n"
-             "    else p = fma_shift(p, q.exponent - p.exponent);\n"
-             "    r.exponent = p.exponent;\n"
-             "    if (sign == (z & top)) {\n"
-             "        r.lo = p.lo + q.lo;\n"
-             "        r.hi = p.hi + q.hi + (r.lo < q.lo);\n"
-             "        return fma_round(r, sign);\n"
-             "    }\n"
-             "    if (p.hi < q.hi || (p.hi == q.hi && p.lo < q.lo)) {\n"
-             "        r = p;\n"
-             "        p = q;\n"
-             "        q = r;\n"
-             "        sign ^= top;\n"
-             "    }\n"
-             "    r.lo = p.lo - q.lo;\n"
-             "    r.hi = p.hi - q.hi - (p.lo < q.lo);\n"
-             "    return r.hi || r.lo ? fma_round(r, sign) : 0;\n"
-             "}\n"
-             "#endif\n"
-             "INLINE double fma_f64(double a, double b, double c) {\n"
-             "#if HAS_FMA_F64\n"
-             "    return __builtin_fma(a, b, c);\n"
-             "#else\n"
-             "    return fma_exact(a, b, c);\n"
-             "#endif\n"
-             "}\n");
+    text_add(
+        out, "%s",
+        "static double fma_exact(double a, double b, double c) {\n"
+        "    uint64_t x = bits_u64(a), y = bits_u64(b), z = bits_u64(c), top = UINT64_C(1) << 63;\n"
+        "    int infinite = (x >> 52 & 2047) == 2047 || (y >> 52 & 2047) == 2047;\n"
+        "    if (infinite || !(x << 1) || !(y << 1)) return a * b + c;\n"
+        "    if ((z >> 52 & 2047) == 2047) return c + c;\n"
+        "    struct fma_wide p = fma_product(x, y), q = {0, 0, 0}, r;\n"
+        "    uint64_t sign = (x ^ y) & top;\n"
+        "    if (!(z << 1)) return fma_round(p, sign);\n"
+        "    q.exponent = fma_split(z, &q.hi) - 73;\n"
+        "    q.hi <<= 9;\n"
+        "    if (p.exponent > q.exponent) q = fma_shift(q, p.exponent - q.exponent);\n"
+        "    else p = fma_shift(p, q.exponent - p.exponent);\n"
+        "    r.exponent = p.exponent;\n"
+        "    if (sign == (z & top)) {\n"
+        "        r.lo = p.lo + q.lo;\n"
+        "        r.hi = p.hi + q.hi + (r.lo < q.lo);\n"
+        "        return fma_round(r, sign);\n"
+        "    }\n"
+        "    if (p.hi < q.hi || (p.hi == q.hi && p.lo < q.lo)) {\n"
+        "        r = p;\n"
+        "        p = q;\n"
+        "        q = r;\n"
+        "        sign ^= top;\n"
+        "    }\n"
+        "    r.lo = p.lo - q.lo;\n"
+        "    r.hi = p.hi - q.hi - (p.lo < q.lo);\n"
+        "    return r.hi || r.lo ? fma_round(r, sign) : 0;\n"
+        "}\n"
+        "#endif\n"
+        "INLINE double fma_f64(double a, double b, double c) {\n"
+        "#if HAS_FMA_F64\n"
+        "    return __builtin_fma(a, b, c);\n"
+        "#else\n"
+        "    return fma_exact(a, b, c);\n"
+        "#endif\n"
+        "}\n");
 }
 
 void exact_fma_print(Text *out, DType t) {
@@ -200,8 +206,8 @@ void exact_fma_print(Text *out, DType t) {
         print_fma_f64(out);
 }
 
-/* A plan with fma on a machine without: an error, since that is slow, unless it is wanted.  Where float has the
- * instruction and double is software anyway, so is its fma. */
+/* A plan with fma on a machine without: an error, since that is slow, unless it is wanted.  Where
+ * float has the instruction and double is software anyway, so is its fma. */
 void exact_fma_checks(Text *out, const char *features) {
     const char *x86 = features ? " || defined(__x86_64__)" : "";
     text_add(out,
@@ -209,12 +215,16 @@ void exact_fma_checks(Text *out, const char *features) {
              "    defined(__riscv_flen) || defined(__s390x__)%s\n#define HAS_FMA_F32 1\n"
              "#elif defined(SOFTWARE_FMA)\n#define HAS_FMA_F32 0\n"
              "#else\n"
-             "#error \"this plan needs a fused multiply-add: compile with an -march that has it, or with \\\n"
-             "-DSOFTWARE_FMA (the same bits, slowly), or make the file with --target=baseline\"\n#endif\n",
+             "#error \"this plan needs a fused multiply-add: compile with an -march that has it, "
+             "or with \\\n"
+             "-DSOFTWARE_FMA (the same bits, slowly), or make the file with "
+             "--target=baseline\"\n#endif\n",
              x86);
     text_add(out,
-             "#if defined(__FMA__) || defined(__FP_FAST_FMA) || defined(__aarch64__) || defined(__s390x__) || \\\n"
-             "    (defined(__ARM_FEATURE_FMA) && (__ARM_FP & 8)) || (defined(__riscv_flen) && __riscv_flen >= 64)%s\n"
+             "#if defined(__FMA__) || defined(__FP_FAST_FMA) || defined(__aarch64__) || "
+             "defined(__s390x__) || \\\n"
+             "    (defined(__ARM_FEATURE_FMA) && (__ARM_FP & 8)) || (defined(__riscv_flen) && "
+             "__riscv_flen >= 64)%s\n"
              "#define HAS_FMA_F64 1\n#else\n#define HAS_FMA_F64 0\n#endif\n",
              x86);
 }

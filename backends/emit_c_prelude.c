@@ -417,8 +417,8 @@ static void print_target(const Emit *e, Text *out) {
     /* gcc 12 -O3 turns a load in an arm of a conditional into a masked load and gets the mask wrong
      * (tests/cases/num/select.t); without its if-conversion of loops there are no masked loads. */
     text_add(out, "#pragma GCC optimize(\"fp-contract=off\", \"no-tree-loop-if-convert\")\n#endif\n");
-    if (!uses_fma(e)) return;
-    exact_fma_checks(out, features);
+    if (uses_fma(e)) exact_fma_checks(out, features);
+    text_add(out, "\n");
 }
 
 static void print_macros(Text *out) {
@@ -430,7 +430,7 @@ static void print_macros(Text *out) {
              "#define KERNEL static __attribute__((noinline))\n"
              "#define LOCAL __attribute__((aligned(64)))\n"
              "/* vectors never cross a call, so it does not matter how they would be passed */\n"
-             "#pragma GCC diagnostic ignored \"-Wpsabi\"\n\n");
+             "#pragma GCC diagnostic ignored \"-Wpsabi\"\n");
 }
 
 static void print_checks(Text *out) {
@@ -444,15 +444,27 @@ static void print_checks(Text *out) {
              "x86), -fexcess-precision=fast (s390x)\"\n#endif\n");
 }
 
-void prelude_print(Emit *e, Text *out) {
+void prelude_begin(const Emit *const *versions, int n, Text *out) {
+    bool x86 = false;
+    for (int i = 0; i < n; i++) x86 |= uses_x86(versions[i]);
     print_checks(out);
     text_add(out, "\n#include <string.h>\n");
-    if (uses_x86(e))
+    if (x86)
         text_add(out,
                  "#if defined(__x86_64__) || defined(__SSE2__)\n#include <immintrin.h>\n#endif\n");
-    threads_pool(e, out);
-    print_target(e, out);
+    threads_pool(versions[0], out);
     print_macros(out);
+}
+
+void prelude_version(Emit *e, Text *out) {
+    print_target(e, out);
     threads_runner(e, out);
     print_helpers(e, out);
+}
+
+void prelude_end(const Emit *e, Text *out) {
+    text_add(out, "\n#if !defined(__clang__)\n#pragma GCC pop_options\n");
+    if (e->program->target->gcc_target)
+        text_add(out, "#elif defined(__x86_64__)\n#pragma clang attribute pop\n");
+    text_add(out, "#endif\n");
 }

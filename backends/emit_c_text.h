@@ -69,7 +69,11 @@ typedef struct Emit {
     bool *written;             /* by buffer id, in the kernel */
     bool *overlaps;            /* by buffer id, in the kernel: it lies where another one does */
     bool *used;                /* by buffer id: some kernel or port has it */
-    WeightsImage image;
+    WeightsImage image;        /* of this plan */
+    const Program *const *plans; /* all that are in the file */
+    const WeightsImage *images;
+    int n_plans;
+    int64_t arena_bytes, scratch_bytes; /* the most that one of them needs */
     WeightsForm form;
     uint64_t image_hash;      /* of the weights file */
     const char **array_names; /* by buffer id: constants in the form of arrays */
@@ -98,7 +102,9 @@ typedef struct Emit {
 /* "fma_f32x8", marked as needed; lanes 1: "fma_f32" */
 const char *helper(Emit *e, Helper h, DType t, int lanes);
 const char *vector_type(Emit *e, DType t, int lanes);
-void prelude_print(Emit *e, Text *out);
+void prelude_begin(const Emit *const *versions, int n, Text *out); /* checks, headers, macros */
+void prelude_version(Emit *e, Text *out); /* the target's instructions and what the kernels call */
+void prelude_end(const Emit *e, Text *out); /* ... no more */
 const char *c_type(DType t);
 /* emit_c_exact.c */
 void exact_sqrt_print(Text *out, DType t);
@@ -149,6 +155,13 @@ const char *quoted(Arena *a, const char *text); /* as a C string */
 const char *
 buffer_place(Emit *e, const Buffer *b); /* in the function that runs all: where it lies, as text */
 
+/* Functions that the header declares (emit_c.c). */
+void run_print(Emit *e, bool is_version, Text *out); /* runs all kernels */
+
+/* Several plans in one file (emit_c_versions.c). */
+void version_print(Emit *e, bool everywhere, Text *out);
+void version_choose(const char *bad_machine, Text *out);
+void version_call(Emit *const *versions, int n, const char *arguments, Text *out);
 void body_print(Emit *e, const Stmt *s);                  /* statements, one level further in */
 const char *loop_type(const Var *v);                      /* of a loop variable in C */
 const char *scalar_type_of(Emit *e, const Var *v);       /* of a loop variable or scalar LET */
@@ -180,6 +193,7 @@ extern const char pool_h_text[], pool_c_text[]; /* runtime/pool.h and .c */
 const char *upper_prefix(const Emit *e);
 
 /* Constants (emit_c_data.c). */
+void weights_arrays(Emit *e, Text *out); /* as arrays */
 void weights_layout(Emit *e);
 void weights_source(Emit *e, Text *out); /* declares or defines them in the .c */
 void weights_file(Emit *e,

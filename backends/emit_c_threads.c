@@ -11,7 +11,7 @@ static bool has_threads(const Emit *e) { return !has_form(e, THREADS_NONE); }
 
 /* The static arena has room for so many; elsewhere there is no limit but the pool's. */
 static bool has_limit(const Emit *e) {
-    return has_threads(e) && !e->options->caller_arena && e->program->arena_bytes > 0;
+    return has_threads(e) && !e->options->caller_arena && e->arena_bytes > 0;
 }
 
 /* The header. */
@@ -32,7 +32,7 @@ static void print_sizes(const Emit *e, Text *out) {
     const char *up = upper_prefix(e);
     text_add(out,
              "#define %s_SCRATCH_BYTES %lld /* that each thread but the first has behind the arena */\n",
-             up, (long long)e->program->scratch_bytes);
+             up, (long long)e->scratch_bytes);
     text_add(out,
              "#define %s_ARENA_SIZE(threads) \\\n    ((size_t)%s_ARENA_BYTES + (size_t)((threads) - 1) * "
              "%s_SCRATCH_BYTES)\n",

@@ -7,18 +7,64 @@
 
 static int64_t buffer_bytes(const Buffer *b) { return b->count * dtypes[b->type].bytes; }
 
-WeightsImage weights_place(const Program *p) {
-    Arena *a = p->unit->arena;
-    WeightsImage image = {.offsets = NEW_ARRAY(a, int64_t, p->buffers.n + 1)};
-    bool *used = NEW_ARRAY(a, bool, p->buffers.n + 1);
+/* The constants of an image by their contents. */
+typedef struct Placed {
+    const Buffer *buffer;
+    int64_t offset;
+    struct Placed *next; /* another one of this hash */
+} Placed;
+
+typedef struct Placing {
+    Arena *arena;
+    Map by_hash;
+    int64_t bytes;
+    bool shares;
+} Placing;
+
+static bool same_constant(const Buffer *a, const Buffer *b) {
+    return a->type == b->type && a->count == b->count &&
+           (!a->count || !memcmp(a->data->data, b->data->data, (size_t)buffer_bytes(a)));
+}
+
+static int64_t place_new(Placing *placing, const Buffer *b) {
+    int64_t offset = placing->bytes;
+    placing->bytes += (buffer_bytes(b) + WEIGHTS_ALIGN - 1) / WEIGHTS_ALIGN * WEIGHTS_ALIGN;
+    return offset;
+}
+
+static int64_t place_shared(Placing *placing, const Buffer *b) {
+    uintptr_t hash = (uintptr_t)tensor_hash(b->data) | 1;
+    Placed *first = map_get(&placing->by_hash, hash);
+    for (Placed *at = first; at; at = at->next)
+        if (same_constant(at->buffer, b)) return at->offset;
+    Placed *placed = NEW(placing->arena, Placed);
+    *placed = (Placed){b, place_new(placing, b), first};
+    map_set(&placing->by_hash, hash, placed);
+    return placed->offset;
+}
+
+static void place_program(Placing *placing, const Program *p, WeightsImage *image) {
+    image->offsets = NEW_ARRAY(placing->arena, int64_t, p->buffers.n + 1);
+    bool *used = NEW_ARRAY(placing->arena, bool, p->buffers.n + 1);
     program_find_used(p, used);
     for (int i = 0; i < p->buffers.n; i++) {
         const Buffer *b = p->buffers.at[i];
-        image.offsets[i] = -1;
-        if (b->kind != BUF_CONST || !used[i]) continue;
-        image.offsets[i] = image.bytes;
-        image.bytes += (buffer_bytes(b) + WEIGHTS_ALIGN - 1) / WEIGHTS_ALIGN * WEIGHTS_ALIGN;
+        image->offsets[i] = -1;
+        if (b->kind == BUF_CONST && used[i])
+            image->offsets[i] = placing->shares ? place_shared(placing, b) : place_new(placing, b);
     }
+}
+
+void weights_place_all(const Program *const *programs, int n, WeightsImage *images) {
+    Arena *a = programs[0]->unit->arena;
+    Placing placing = {.arena = a, .by_hash = {.arena = a}, .shares = n > 1};
+    for (int i = 0; i < n; i++) place_program(&placing, programs[i], &images[i]);
+    for (int i = 0; i < n; i++) images[i].bytes = placing.bytes;
+}
+
+WeightsImage weights_place(const Program *p) {
+    WeightsImage image;
+    weights_place_all(&p, 1, &image);
     return image;
 }
 
@@ -32,8 +78,7 @@ static void copy_swapped(char *to, const char *from, int64_t count, int size) {
         for (int k = 0; k < size; k++) to[i + k] = from[i + size - 1 - k];
 }
 
-void weights_fill(const Program *p, const WeightsImage *image, char *to) {
-    memset(to, 0, (size_t)image->bytes);
+static void fill_program(const Program *p, const WeightsImage *image, char *to) {
     for (int i = 0; i < p->buffers.n; i++) {
         const Buffer *b = p->buffers.at[i];
         if (image->offsets[i] < 0 || !b->count) continue;
@@ -42,4 +87,13 @@ void weights_fill(const Program *p, const WeightsImage *image, char *to) {
         else
             memcpy(to + image->offsets[i], b->data->data, (size_t)buffer_bytes(b));
     }
+}
+
+void weights_fill_all(const Program *const *programs, int n, const WeightsImage *images, char *to) {
+    memset(to, 0, (size_t)images[0].bytes);
+    for (int i = 0; i < n; i++) fill_program(programs[i], &images[i], to);
+}
+
+void weights_fill(const Program *p, const WeightsImage *image, char *to) {
+    weights_fill_all(&p, 1, image, to);
 }

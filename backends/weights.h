@@ -17,5 +17,8 @@ typedef struct WeightsImage {
 /* In the program's own arena. */
 WeightsImage weights_place(const Program *p);
 void weights_fill(const Program *p, const WeightsImage *image, char *to);
+/* One image for several programs: constants that are the same lie there once.  bytes is that of the whole. */
+void weights_place_all(const Program *const *programs, int n, WeightsImage *images);
+void weights_fill_all(const Program *const *programs, int n, const WeightsImage *images, char *to);
 
 #endif

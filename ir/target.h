@@ -23,7 +23,8 @@ typedef struct Target {
 } Target;
 
 extern const Target targets[];   /* ends with a name NULL; the first is the default */
-const Target *target_find(const char *name);   /* NULL if unknown; "native": target_native */
+const Target *target_find(const char *name);   /* NULL if unknown; "native": target_native; "multi": the first of them */
 const Target *target_native(void);             /* the best row for the machine that this runs on */
+const Target *target_multi(int number);        /* those that one C file holds with "multi"; NULL: no more */
 
 #endif

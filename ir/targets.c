@@ -29,8 +29,14 @@ const Target *target_native(void) {
     return target_find(name);
 }
 
+const Target *target_multi(int number) {
+    static const char *const names[] = {"x86-64-v3", "multi-v2", "multi-v4"};
+    return number < (int)(sizeof names / sizeof *names) ? target_find(names[number]) : NULL;
+}
+
 const Target *target_find(const char *name) {
     if (!strcmp(name, "native")) return target_native();
+    if (!strcmp(name, "multi")) return target_multi(0);
     for (const Target *t = targets; t->name; t++)
         if (!strcmp(t->name, name)) return t;
     return NULL;

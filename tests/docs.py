@@ -12,6 +12,8 @@ the copy, where build/release is set up to build without optimisation; the pages
 
 Pages that have a test of their own (RUN_ELSEWHERE) are only looked at.
 
+A block with needs=TOOL is skipped, and that is told, where there is no such tool.
+
 A command that stands elsewhere than in an `sh` block is an error, but for the scripts that set everything up; so is a
 link to a file that is not there.
 """
@@ -75,6 +77,8 @@ class Page:
         for language, settings, body in self.blocks:
             if "file" in settings:
                 insert(folder / settings["file"], settings.get("before"), body)
+            elif language == "sh" and "needs" in settings and not shutil.which(settings["needs"]):
+                print(f"skipped: a block of {self.name}: {settings['needs']} not found")
             elif language == "sh":
                 self.run_commands(body, folder, environment)
         return sum(language == "sh" for language, _, _ in self.blocks)

@@ -159,7 +159,8 @@ def main():
         return
     acsnet, (image,) = acsnet_model()
     models = {"acsnet": (acsnet.path, acsnet.inputs, image), "small": small_model()}
-    checks = [Check(options.sonoc.resolve(), name, *model, target) for name, model in models.items() for target in BOARDS]
+    sonoc = options.sonoc.resolve()
+    checks = [Check(sonoc, name, *model, target) for name, model in models.items() for target in BOARDS]
     wrong = []
     with ThreadPoolExecutor(2) as pool:
         for seen, messages in pool.map(Check.run, checks):

@@ -91,14 +91,33 @@ static void print_report(Session *s, const Program *p, const Paths *paths, const
     printf("; weights as %s\n", form_name(result->form));
 }
 
+enum { MOST_PLANS = 4 };
+
+/* The plans that go into the file: one, or with --target=multi several; 0: reported. */
+static int make_plans(Session *s, const Program **plans) {
+    const Options *o = s->options;
+    bool is_multi = o->target && !strcmp(o->target, "multi");
+    int n = 0;
+    plans[n] = pipeline_program(s, o->plain);
+    if (!plans[n++]) return 0;
+    if (!s->graph) return n; /* a text of loops is one plan */
+    while (is_multi && n < MOST_PLANS && target_multi(n)) {
+        plans[n] = pipeline_replan(s, target_multi(n), o->plain);
+        if (!plans[n++]) return 0;
+    }
+    return n;
+}
+
 int command_compile(Session *s) {
+    const Program *plans[MOST_PLANS];
     if (!check_output(s)) return STATUS_USAGE;
     bool is_code = is_machine_code(s->options->output);
     const char *machine = is_code ? machine_code_target(s) : NULL;
     if (is_code && !machine) return diag_status(&s->unit);
     const Options *o = s->options;
-    Program *p = pipeline_program(s, o->plain);
-    if (!p) return diag_status(&s->unit);
+    int n = make_plans(s, plans);
+    if (!n) return diag_status(&s->unit);
+    const Program *p = plans[0];
     WeightsForm form = form_of(o->weights);
     Paths paths = paths_of(s, form);
     const char *prefix = o->prefix ? o->prefix : path_stem(s->unit.arena, o->output);
@@ -111,7 +130,7 @@ int command_compile(Session *s) {
     EmitResult result = {0};
     session_stage(s, is_code ? "making machine code" : "printing C");
     if (!is_code)
-        emit_c(p, &options, &result);
+        emit_c_plans(plans, n, &options, &result);
     else if (!machine_code(s, p, machine, &options, &result))
         return diag_status(&s->unit);
     if (!write_files(s, p, &paths, &result)) return diag_status(&s->unit);

@@ -20,7 +20,7 @@ static const char target_names[] =
 #define TARGET(name, ...) "|" name
 #include "targets.def"
 #undef TARGET
-    "|native|TRIPLE";
+    "|native|multi|TRIPLE";
 static const char backend_names[] =
 #define BACKEND(name, ...) "|" #name
 #define CODE_BACKEND BACKEND

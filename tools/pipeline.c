@@ -37,6 +37,14 @@ Program *pipeline_program(Session *s, bool plain) {
     return driver_lower(d, s->graph, &chosen);
 }
 
+Program *pipeline_replan(Session *s, const Target *target, bool plain) {
+    Driver d = s->driver;
+    const PassOptions chosen = session_pass_options(s, NULL);
+    d.plain = plain;
+    d.target = target;
+    return driver_lower(&d, s->graph, &chosen);
+}
+
 struct sonoc_model *pipeline_model(Session *s, const Program *p, const char *backend) {
     struct sonoc_model *m = model_in(&s->unit);
     session_stage(s, "making code");

@@ -29,6 +29,8 @@ struct RuleSet *pipeline_rules(Session *s);
 bool pipeline_passes(Session *s);
 /* Import, passes, lowering and memory plan; the text of a program (.loops) is read as it is.  NULL: reported. */
 Program *pipeline_program(Session *s, bool plain);
+/* As pipeline_program, after it, for another target. */
+Program *pipeline_replan(Session *s, const Target *target, bool plain);
 /* Sets the session's driver. */
 void pipeline_begin(Session *s);
 /* The program made ready by a backend, in the session's unit; sonoc_close unloads it.  NULL: reported. */

@@ -5,8 +5,9 @@
 #include "target.h"
 
 static void print_one(const Target *t) {
-    printf("%-12s %5d %9d  %2d x %d  %-3s %7d %8d  %s\n", t->name, t->lanes, t->registers, t->tile_rows,
-           t->tile_vectors, t->fma ? "yes" : "no", t->l1_bytes, t->l2_bytes, t->summary);
+    printf("%-12s %5d %9d  %2d x %d  %-3s %7d %8d  %s\n", t->name, t->lanes, t->registers,
+           t->tile_rows, t->tile_vectors, t->fma ? "yes" : "no", t->l1_bytes, t->l2_bytes,
+           t->summary);
 }
 
 static void json_one(Json *j, const Target *t) {
@@ -27,12 +28,18 @@ static void json_one(Json *j, const Target *t) {
 
 int command_targets(Session *s) {
     Json j = {.out = stdout};
-    if (s->options->json) json_begin(&j, NULL, '[');
-    else printf("%-12s lanes registers  tile    fma      L1       L2\n", "target");
+    if (s->options->json)
+        json_begin(&j, NULL, '[');
+    else
+        printf("%-12s lanes registers  tile    fma      L1       L2\n", "target");
     for (const Target *t = targets; t->name; t++)
-        if (s->options->json) json_one(&j, t);
-        else print_one(t);
-    if (s->options->json) json_end(&j, ']');
-    else printf("native is the best of these for this machine: %s\n", target_native()->name);
+        if (s->options->json)
+            json_one(&j, t);
+        else
+            print_one(t);
+    if (s->options->json)
+        json_end(&j, ']');
+    else
+        printf("native is the best of these for this machine: %s\n", target_native()->name);
     return STATUS_OK;
 }

@@ -1,5 +1,5 @@
-/* board.c - runs model.c on a bare Cortex-M: inputs from model.in, outputs to model.out, the stack that a run takes to
- * stack.out. */
+/* board.c - runs model.c on a bare Cortex-M: inputs from model.in, outputs to model.out, the stack
+ * that a run takes to stack.out. */
 #include "model.h"
 #include "startup.h"
 

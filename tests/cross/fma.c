@@ -1,4 +1,5 @@
-/* fma.c - the software fma of generated C against the C library's, on operands that are hard to round.
+/* fma.c - the software fma of generated C against the C library's, on operands that are hard to
+ * round.
  *
  * products.c, which has it, is taken in whole, to get at its static functions. */
 #include "products.c"
@@ -17,7 +18,8 @@ static uint64_t draw(void) {
 /* Few bits set, so that sums cancel and lie half-way, now and then. */
 static uint64_t sparse(int bits) {
     uint64_t mantissa = 0;
-    for (int i = (int)(draw() % 4); i > 0; i--) mantissa ^= UINT64_C(1) << (draw() % (unsigned)bits);
+    for (int i = (int)(draw() % 4); i > 0; i--)
+        mantissa ^= UINT64_C(1) << (draw() % (unsigned)bits);
     if (draw() % 4 == 0) mantissa = ~mantissa;
     if (draw() % 4 == 0) mantissa = draw() << 31 ^ draw();
     return mantissa & ((UINT64_C(1) << bits) - 1);

@@ -1,6 +1,8 @@
-/* runner.h - runs a generated model on tensors from a file: RUN(prefix, PREFIX) reads prefix.in and writes prefix.out.
+/* runner.h - runs a generated model on tensors from a file: RUN(prefix, PREFIX) reads prefix.in and
+ * writes prefix.out.
  *
- * The files hold the tensors of all ports, one after the other, dense and little-endian, whatever the machine is. */
+ * The files hold the tensors of all ports, one after the other, dense and little-endian, whatever
+ * the machine is. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,42 +52,43 @@ static void *read_all(const char *name, const char *end, size_t bytes) {
     return at;
 }
 
-#define PORT_BYTES(port, n)                                                                                            \
-    size_t n = element_bytes((port)->dtype);                                                                           \
+#define PORT_BYTES(port, n)                                                                        \
+    size_t n = element_bytes((port)->dtype);                                                       \
     for (int d = 0; d < (port)->rank; d++) n *= (size_t)(port)->dims[d]
 
 #define TENSORS 64
 
-#define RUN_AFTER(model, MODEL, init)                                                                                  \
-    do {                                                                                                               \
-        static struct model m;                                                                                         \
-        const void *inputs[TENSORS];                                                                                   \
-        void *outputs[TENSORS];                                                                                        \
-        FILE *from = open_file(#model, ".in", "rb"), *to = open_file(#model, ".out", "wb");                            \
-        int status = init;                                                                                             \
-        for (int i = 0; i < MODEL##_INPUTS; i++) {                                                                     \
-            PORT_BYTES(&model##_input_ports[i], n);                                                                    \
-            void *at = memory(n);                                                                                      \
-            if (fread(at, 1, n, from) != n) exit(3);                                                                   \
-            swap(at, n, element_bytes(model##_input_ports[i].dtype));                                                  \
-            inputs[i] = at;                                                                                            \
-        }                                                                                                              \
-        for (int i = 0; i < MODEL##_OUTPUTS; i++) {                                                                    \
-            PORT_BYTES(&model##_output_ports[i], n);                                                                   \
-            outputs[i] = memory(n);                                                                                    \
-        }                                                                                                              \
-        if (!status) status = model##_run_ports(&m, inputs, outputs);                                                  \
-        if (status) exit(4);                                                                                           \
-        for (int i = 0; i < MODEL##_OUTPUTS; i++) {                                                                    \
-            PORT_BYTES(&model##_output_ports[i], n);                                                                   \
-            swap(outputs[i], n, element_bytes(model##_output_ports[i].dtype));                                         \
-            fwrite(outputs[i], 1, n, to);                                                                              \
-        }                                                                                                              \
-        fclose(from);                                                                                                  \
-        fclose(to);                                                                                                    \
+#define RUN_AFTER(model, MODEL, init)                                                              \
+    do {                                                                                           \
+        static struct model m;                                                                     \
+        const void *inputs[TENSORS];                                                               \
+        void *outputs[TENSORS];                                                                    \
+        FILE *from = open_file(#model, ".in", "rb"), *to = open_file(#model, ".out", "wb");        \
+        int status = init;                                                                         \
+        for (int i = 0; i < MODEL##_INPUTS; i++) {                                                 \
+            PORT_BYTES(&model##_input_ports[i], n);                                                \
+            void *at = memory(n);                                                                  \
+            if (fread(at, 1, n, from) != n) exit(3);                                               \
+            swap(at, n, element_bytes(model##_input_ports[i].dtype));                              \
+            inputs[i] = at;                                                                        \
+        }                                                                                          \
+        for (int i = 0; i < MODEL##_OUTPUTS; i++) {                                                \
+            PORT_BYTES(&model##_output_ports[i], n);                                               \
+            outputs[i] = memory(n);                                                                \
+        }                                                                                          \
+        if (!status) status = model##_run_ports(&m, inputs, outputs);                              \
+        if (status) exit(4);                                                                       \
+        for (int i = 0; i < MODEL##_OUTPUTS; i++) {                                                \
+            PORT_BYTES(&model##_output_ports[i], n);                                               \
+            swap(outputs[i], n, element_bytes(model##_output_ports[i].dtype));                     \
+            fwrite(outputs[i], 1, n, to);                                                          \
+        }                                                                                          \
+        fclose(from);                                                                              \
+        fclose(to);                                                                                \
     } while (0)
 
 #define RUN(model, MODEL) RUN_AFTER(model, MODEL, model##_init(&m))
-#define RUN_FILE(model, MODEL)                                                                                         \
-    RUN_AFTER(model, MODEL,                                                                                            \
-        model##_init(&m, read_all(#model, ".weights", MODEL##_WEIGHTS_BYTES), MODEL##_WEIGHTS_BYTES))
+#define RUN_FILE(model, MODEL)                                                                     \
+    RUN_AFTER(model, MODEL,                                                                        \
+              model##_init(&m, read_all(#model, ".weights", MODEL##_WEIGHTS_BYTES),                \
+                           MODEL##_WEIGHTS_BYTES))

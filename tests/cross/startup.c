@@ -1,11 +1,13 @@
-/* startup.c - a Cortex-M from reset to main, and back to the emulator: no library, no operating system.
+/* startup.c - a Cortex-M from reset to main, and back to the emulator: no library, no operating
+ * system.
  *
  * Files are those of the machine that emulates (semihosting). */
 #include "startup.h"
 
 #include <string.h>
 
-extern unsigned char data_from[], data_begin[], data_end[], bss_begin[], bss_end[], stack_top[], stack_low[];
+extern unsigned char data_from[], data_begin[], data_end[], bss_begin[], bss_end[], stack_top[],
+    stack_low[];
 
 /* Loops that the compiler must not turn into calls of themselves. */
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
@@ -50,7 +52,9 @@ static void host_transfer(const char *name, unsigned mode, int operation, void *
 }
 
 void host_read(const char *name, void *at, size_t n) { host_transfer(name, 1, SYS_READ, at, n); }
-void host_write(const char *name, const void *at, size_t n) { host_transfer(name, 5, SYS_WRITE, (void *)at, n); }
+void host_write(const char *name, const void *at, size_t n) {
+    host_transfer(name, 5, SYS_WRITE, (void *)at, n);
+}
 
 size_t strlen(const char *text) {
     size_t n = 0;

@@ -8,7 +8,7 @@ int main(void);
 void host_exit(int status) __attribute__((noreturn));
 void host_read(const char *name, void *at, size_t n); /* exactly n bytes of a file, or exit */
 void host_write(const char *name, const void *at, size_t n);
-void stack_paint(void);   /* below the caller's frame */
-size_t stack_used(void);  /* the most since then, in all */
+void stack_paint(void);  /* below the caller's frame */
+size_t stack_used(void); /* the most since then, in all */
 
 #endif
