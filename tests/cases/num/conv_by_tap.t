@@ -10,6 +10,9 @@ graph transposed_apart(%x: f32[2,5,3,4]) -> (%y) {
     %b = constant f32[3] {0.5, -1.0, 2.0}
     %y = ConvTranspose(%x, %w, %b) {strides = [2, 2]}
 }
+---
+w = np.sin(np.arange(60.0)).reshape(5, 3, 2, 2)
+y = np.einsum("nchw,coij->nohiwj", x, w).reshape(2, 3, 6, 8) + np.array([0.5, -1, 2])[:, None, None]
 ===
 num atol=1e-4
 graph transposed_of_two_steps(%x: f32[1,20,6,12]) -> (%y) {
@@ -23,6 +26,9 @@ graph transposed_of_two_steps(%x: f32[1,20,6,12]) -> (%y) {
     %c = ConvTranspose(%x, %w) {strides = [2, 3]}
     %y = Relu(%c)
 }
+---
+w = np.sin(np.arange(3960.0)).reshape(20, 33, 2, 3)
+y = np.maximum(np.einsum("nchw,coij->nohiwj", x, w).reshape(1, 33, 12, 36), 0)
 ===
 num atol=1e-4
 graph depthwise_channels_and_a_rest(%x: f32[1,21,7,9]) -> (%y) {
@@ -35,3 +41,8 @@ graph depthwise_channels_and_a_rest(%x: f32[1,21,7,9]) -> (%y) {
     %w = Reshape(%s, %shape)
     %y = Conv(%x, %w) {group = 21, pads = [1, 1, 1, 1], strides = [2, 1]}
 }
+---
+w = np.sin(np.arange(189.0)).reshape(21, 3, 3)
+p = np.pad(x[0], ((0, 0), (1, 1), (1, 1)))
+windows = np.lib.stride_tricks.sliding_window_view(p, (3, 3), (1, 2))[:, ::2]
+y = np.einsum("chwij,cij->chw", windows, w)[None]
