@@ -6,7 +6,7 @@
 
 #ifdef __SANITIZE_THREAD__
 /* LLVM comes without the sanitizer's marks: what it guards looks unguarded. */
-const char *__tsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void) { return "race:libLLVM\n"; }
 #endif
 
