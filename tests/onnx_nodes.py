@@ -1,6 +1,6 @@
 """Runs ONNX's own node test cases through the interpreter, through C and through machine code.
 
-    python tests/onnx_nodes.py --sonoc build/release/sonoc [--only SUBSTRING] [--verbose]
+    python tests/onnx_nodes.py --sonoc build/release/sonoc [--only SUBSTRING] [--alternate] [--verbose]
 
 A case passes when the interpreter gives the expected outputs within the case's tolerance, and the C,
 built without optimisation, and the JIT give the interpreter's bits. A case may be refused, with a reason; a
@@ -134,6 +134,7 @@ def main():
     parser.add_argument("--sonoc", default=ROOT / "build/release/sonoc", type=Path)
     parser.add_argument("--only", default="", help="cases whose name has this in it")
     parser.add_argument("--verbose", action="store_true", help="tell why each case is refused")
+    parser.add_argument("--alternate", action="store_true", help="each case through one compiled form only, in turn")
     options = parser.parse_args()
     sonoc = options.sonoc.resolve()
     folder = ROOT / "build/onnx_nodes"
@@ -142,9 +143,13 @@ def main():
     for case in cases:
         write_case(case, folder / case.name)
     compiled = available(COMPILED, sonoc)
+    turns = [dict([one]) for one in compiled.items()] if options.alternate and compiled else [compiled]
+
+    def run(number, case):
+        return run_case(sonoc, turns[number % len(turns)], case, folder / case.name, operators[case.name])
+
     with ThreadPoolExecutor(WORKERS) as pool:
-        run = lambda case: run_case(sonoc, compiled, case, folder / case.name, operators[case.name])
-        results = list(pool.map(run, cases))
+        results = list(pool.map(run, range(len(cases)), cases))
     print_table(results, options.verbose)
     n = collections.Counter(r.outcome for r in results)
     print(f"{n['passed']} passed, {n['refused']} refused, {n['wrong']} wrong")
