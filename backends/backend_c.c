@@ -25,8 +25,7 @@ static bool failed(RunError *error, const char *what, const char *path) {
 }
 
 static bool folder_make(Folder *f, RunError *error) {
-    const char *base = getenv("TMPDIR");
-    int n = snprintf(f->path, sizeof f->path, "%s/sonoc-XXXXXX", base && *base ? base : "/tmp");
+    int n = snprintf(f->path, sizeof f->path, "%s/sonoc-XXXXXX", temporary_folder());
     if (n >= (int)sizeof f->path) {
         snprintf(error->message, sizeof error->message, "TMPDIR is too long");
         return false;

@@ -392,3 +392,8 @@ void unit_end(Unit *u) {
     u->names = NULL;
     u->diags = NULL;
 }
+
+const char *temporary_folder(void) {
+    const char *folder = getenv("TMPDIR");
+    return folder && *folder ? folder : "/tmp";
+}

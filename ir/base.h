@@ -121,4 +121,7 @@ const void *unit_map(Unit *u, int fd, size_t n);
 void unit_forget(const Unit *u, const void *at, size_t n);
 void unit_end(Unit *u);
 
+/* Where files go that are not kept: TMPDIR, or else /tmp. */
+const char *temporary_folder(void);
+
 #endif

@@ -49,8 +49,7 @@ typedef struct LinkFolder {
 
 static bool folder_make(Session *s, LinkFolder *f, const Text *object) {
     Arena *a = s->unit.arena;
-    const char *base = getenv("TMPDIR");
-    char *path = arena_format(a, "%s/sonoc-XXXXXX", base && *base ? base : "/tmp");
+    char *path = arena_format(a, "%s/sonoc-XXXXXX", temporary_folder());
     *f = (LinkFolder){mkdtemp(path), arena_format(a, "%s/model.o", path), arena_format(a, "%s/model.so", path)};
     FILE *file = f->path ? fopen(f->object, "wb") : NULL;
     bool ok = file && fwrite(object->at, 1, object->n, file) == object->n;

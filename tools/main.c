@@ -15,10 +15,9 @@ static int (*const commands[CMD_COUNT])(Session *s) = {
 
 /* A mistake of ours: what we know of the model goes to a file that can be sent to us. */
 static void dump_graph(Session *s) {
-    const char *folder = getenv("TMPDIR");
     char path[4096];
     int file = -1;
-    if (snprintf(path, sizeof path, "%s/sonoc-bug-XXXXXX", folder && *folder ? folder : "/tmp") < (int)sizeof path)
+    if (snprintf(path, sizeof path, "%s/sonoc-bug-XXXXXX", temporary_folder()) < (int)sizeof path)
         file = mkstemp(path);
     FILE *out = file < 0 ? NULL : fdopen(file, "w");
     if (!out) return;

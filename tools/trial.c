@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 bool trial_begin(Session *s, Trial *t) {
-    const char *folder = getenv("TMPDIR"), ending[] = ".sonoc";
+    const char ending[] = ".sonoc";
     *t = (Trial){.unit = &s->unit, .words = s->options->words};
-    t->path = arena_format(s->unit.arena, "%s/sonoc-XXXXXX%s", folder && *folder ? folder : "/tmp", ending);
+    t->path = arena_format(s->unit.arena, "%s/sonoc-XXXXXX%s", temporary_folder(), ending);
     int file = mkstemps(t->path, (int)strlen(ending));
     if (file < 0) return diag(&s->unit, NO_PLACE, D_OUTPUT_FILE, t->path, strerror(errno));
     close(file);

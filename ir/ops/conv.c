@@ -157,19 +157,10 @@ static void conv_plain(Lower *l, const Conv *c) {
 
 /* The implicit matrix product. */
 
-static void split_pixel(Lower *l, const Conv *c, const Expr *m, const Expr **o) {
-    for (int d = c->axes - 1; d > 0; d--) {
-        const Expr *extent = ex_index(l->b, c->window.out[d]);
-        o[d] = ex_rem(l->b, m, extent);
-        m = ex_div(l->b, m, extent);
-    }
-    o[0] = m;
-}
-
 static const Expr *conv_row(Lower *l, const Gemm *g, const Expr *m) {
     const Conv *c = g->context;
     const Expr *o[WINDOW_AXES], *index = ex_index(l->b, c->from->offset);
-    split_pixel(l, c, m, o);
+    index_split(l, m, c->axes, c->window.out, o);
     index = ex_offset(l->b, c->n, c->from->stride[0], index);
     index = ex_offset(l->b, c->group, c->in, index);
     for (int d = 0; d < c->axes; d++) {
@@ -188,7 +179,7 @@ static const Expr *conv_start(Lower *l, const Gemm *g, const Expr *column) {
 static void conv_store(Lower *l, const Gemm *g, const Expr *m, const Expr *column, const Expr *x) {
     const Conv *c = g->context;
     const Expr *index[MAX_RANK] = {c->n, ex_offset(l->b, c->group, c->out_channels, column)};
-    split_pixel(l, c, m, index + 2);
+    index_split(l, m, c->axes, c->window.out, index + 2);
     lower_store(l, c->out, index, x);
 }
 
@@ -223,16 +214,11 @@ static const Expr *conv_weight(Lower *l, const Gemm *g, const Buffer *source, co
                                const Expr *const *k, const Expr *column) {
     const Conv *c = g->context;
     const Storage *s = c->weights;
-    const Expr *flat = ex_index(l->b, 0), *in = ex_index(l->b, c->in);
-    for (int i = 0; i < g->n_k; i++) flat = ex_offset(l->b, flat, g->k_extent[i], k[i]);
+    const Expr *flat = gemm_flat_k(l, g, k), *in = ex_index(l->b, c->in), *tap[WINDOW_AXES];
     const Expr *index =
         ex_offset(l->b, ex_rem(l->b, flat, in), s->stride[1], ex_index(l->b, s->offset));
-    flat = ex_div(l->b, flat, in);
-    for (int d = c->axes - 1; d >= 0; d--) {
-        const Expr *extent = ex_index(l->b, c->window.kernel[d]);
-        index = ex_offset(l->b, ex_rem(l->b, flat, extent), s->stride[d + 2], index);
-        flat = ex_div(l->b, flat, extent);
-    }
+    index_split(l, ex_div(l->b, flat, in), c->axes, c->window.kernel, tap);
+    for (int d = c->axes - 1; d >= 0; d--) index = ex_offset(l->b, tap[d], s->stride[d + 2], index);
     const Expr *channel = ex_offset(l->b, group, c->out_channels, column);
     return ex_load(l->b, source, ex_offset(l->b, channel, s->stride[0], index));
 }

@@ -142,18 +142,40 @@ static void transpose_finish(Lower *l, const Nest *nest, const Expr *const *inde
     lower_store(l, nest->out, index, acc[0]);
 }
 
+static Geometry geometry_of(const Node *n) {
+    int64_t x[MAX_RANK], w[MAX_RANK];
+    int rank = n->inputs[0]->rank;
+    for (int d = 0; d < rank; d++) {
+        x[d] = dim_of(n->inputs[0], d);
+        w[d] = dim_of(n->inputs[1], d);
+    }
+    Geometry g;
+    read_geometry(n, x, w, rank, &g);
+    return g;
+}
+
+/* Has every output element one tap, and every tap an output element? */
+static bool taps_are_apart(const Node *n, const Geometry *g) {
+    for (int d = 0; d < g->axes; d++) {
+        bool same = g->kernel[d] == g->stride[d] && g->dilation[d] == 1 && g->pad[d] == 0;
+        if (!same || g->size[d] != dim_of(n->inputs[0], d + 2) * g->stride[d]) return false;
+    }
+    return g->groups == 1;
+}
+
+void need_conv_transpose(const Node *n, int input, InputNeed *need) {
+    Geometry g = geometry_of(n);
+    if (input == 2 || !taps_are_apart(n, &g)) return;
+    need->need = input == 0 ? NEED_CHANNELS_LAST : NEED_BUFFER;
+}
+
 void code_conv_transpose(Lower *l, Node *n) {
+    Geometry g = geometry_of(n);
     bool is_empty = value_count(n->outputs[0]) == 0 || value_count(n->inputs[1]) == 0;
-    if (!lower_is_plain(l) && !is_empty && conv_transpose_is_apart(n)) {
+    if (!lower_is_plain(l) && !is_empty && taps_are_apart(n, &g)) {
         conv_transpose_products(l, n);
         return;
     }
-    int64_t x[MAX_RANK], w[MAX_RANK];
-    Infer f = {.unit = l->unit, .graph = l->graph};
-    int rank = infer_dims(&f, n, 0, x);
-    infer_dims(&f, n, 1, w);
-    Geometry g;
-    read_geometry(n, x, w, rank, &g);
     Nest nest = {.node = n,
                  .out = n->outputs[0],
                  .n_acc = 1,

@@ -5,10 +5,8 @@
 #include "infer.h"
 #include "lower.h"
 
-/* Do the taps of different input elements fall on different output elements, with none left out?
- * As where kernel and stride are the same and nothing is padded. */
-bool conv_transpose_is_apart(const Node *n);
-/* One product a tap: rows are input pixels, columns output channels. */
+/* Where kernel and stride are the same and nothing is padded, so that every output element has one
+ * tap: one product a tap, rows are input pixels, columns output channels. */
 void conv_transpose_products(Lower *l, Node *n);
 
 #endif

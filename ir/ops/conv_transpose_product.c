@@ -2,58 +2,22 @@
  * tap, so that each tap is a matrix product of the input pixels, stored with gaps. */
 #include "conv_transpose.h"
 #include "gemm.h"
-#include "ops.h"
+#include "nest.h"
 #include "window.h"
-
-#include <string.h>
 
 typedef struct Product {
     Node *node;
     const Value *x, *w, *bias, *out;
     int axes;
-    int64_t taps, kernel[WINDOW_AXES];
+    int64_t taps, kernel[WINDOW_AXES], size[WINDOW_AXES]; /* size: of the input */
     const Storage *from, *weights;
     const Expr *n, *tap; /* at hand */
 } Product;
 
-bool conv_transpose_is_apart(const Node *n) {
-    const Value *x = n->inputs[0], *w = n->inputs[1], *out = n->outputs[0];
-    int count;
-    const int64_t *pads = node_ints(n, "pads", &count), *strides;
-    for (int i = 0; pads && i < count; i++)
-        if (pads[i]) return false;
-    const int64_t *dilations = node_ints(n, "dilations", &count);
-    for (int i = 0; dilations && i < count; i++)
-        if (dilations[i] != 1) return false;
-    strides = node_ints(n, "strides", &count);
-    if (!strides || node_int(n, "group") != 1 || !strcmp(node_string(n, "auto_pad"), "SAME_LOWER"))
-        return false;
-    for (int d = 2; d < x->rank; d++) {
-        bool same = w->dims[d].size == strides[d - 2];
-        if (!same || out->dims[d].size != x->dims[d].size * strides[d - 2]) return false;
-    }
-    return true;
-}
-
-void need_conv_transpose(const Node *n, int input, InputNeed *need) {
-    if (!conv_transpose_is_apart(n) || input == 2) return;
-    need->need = input == 0 ? NEED_CHANNELS_LAST : NEED_BUFFER;
-}
-
-/* Place of pixel m of the input. */
-static void split_pixel(Lower *l, const Product *p, const Expr *m, const Expr **at) {
-    for (int d = p->axes - 1; d > 0; d--) {
-        const Expr *extent = ex_index(l->b, p->x->dims[d + 2].size);
-        at[d] = ex_rem(l->b, m, extent);
-        m = ex_div(l->b, m, extent);
-    }
-    at[0] = m;
-}
-
 static const Expr *product_row(Lower *l, const Gemm *g, const Expr *m) {
     const Product *p = g->context;
     const Expr *at[WINDOW_AXES];
-    split_pixel(l, p, m, at);
+    index_split(l, m, p->axes, p->size, at);
     const Expr *index = ex_offset(l->b, p->n, p->from->stride[0], ex_index(l->b, p->from->offset));
     for (int d = 0; d < p->axes; d++) index = ex_offset(l->b, at[d], p->from->stride[d + 2], index);
     return index;
@@ -67,29 +31,22 @@ static const Expr *product_start(Lower *l, const Gemm *g, const Expr *column) {
 static void product_store(Lower *l, const Gemm *g, const Expr *m, const Expr *column,
                           const Expr *x) {
     const Product *p = g->context;
-    const Expr *at[WINDOW_AXES], *index[MAX_RANK] = {p->n, column}, *tap = p->tap;
-    split_pixel(l, p, m, at);
-    for (int d = p->axes - 1; d >= 0; d--) {
-        const Expr *kernel = ex_index(l->b, p->kernel[d]);
-        index[d + 2] = ex_offset(l->b, at[d], p->kernel[d], d ? ex_rem(l->b, tap, kernel) : tap);
-        tap = ex_div(l->b, tap, kernel);
-    }
+    const Expr *at[WINDOW_AXES], *tap[WINDOW_AXES], *index[MAX_RANK] = {p->n, column};
+    index_split(l, m, p->axes, p->size, at);
+    index_split(l, p->tap, p->axes, p->kernel, tap);
+    for (int d = 0; d < p->axes; d++) index[d + 2] = ex_offset(l->b, at[d], p->kernel[d], tap[d]);
     lower_store(l, p->out, index, x);
 }
 
-static const Expr *product_weight(Lower *l, const Gemm *g, const Buffer *source, const Expr *tap,
+static const Expr *product_weight(Lower *l, const Gemm *g, const Buffer *source, const Expr *number,
                                   const Expr *const *k, const Expr *column) {
     const Product *p = g->context;
     const Storage *s = p->weights;
-    const Expr *in = ex_index(l->b, 0);
-    for (int i = 0; i < g->n_k; i++) in = ex_offset(l->b, in, g->k_extent[i], k[i]);
+    const Expr *in = gemm_flat_k(l, g, k), *tap[WINDOW_AXES];
     const Expr *index = ex_offset(l->b, in, s->stride[0], ex_index(l->b, s->offset));
     index = ex_offset(l->b, column, s->stride[1], index);
-    for (int d = p->axes - 1; d >= 0; d--) {
-        const Expr *kernel = ex_index(l->b, p->kernel[d]);
-        index = ex_offset(l->b, ex_rem(l->b, tap, kernel), s->stride[d + 2], index);
-        tap = ex_div(l->b, tap, kernel);
-    }
+    index_split(l, number, p->axes, p->kernel, tap);
+    for (int d = 0; d < p->axes; d++) index = ex_offset(l->b, tap[d], s->stride[d + 2], index);
     return ex_load(l->b, source, index);
 }
 
@@ -100,6 +57,7 @@ static Product product_of(Node *n) {
     for (int d = 0; d < p.axes; d++) {
         p.kernel[d] = p.w->dims[d + 2].size;
         p.taps *= p.kernel[d];
+        p.size[d] = p.x->dims[d + 2].size;
     }
     return p;
 }
@@ -118,12 +76,12 @@ void conv_transpose_products(Lower *l, Node *n) {
               .store = product_store,
               .weight = product_weight,
               .context = &p};
-    for (int d = 0; d < p.axes; d++) g.rows *= p.x->dims[d + 2].size;
+    for (int d = 0; d < p.axes; d++) g.rows *= p.size[d];
     p.from = lower_storage(l, p.x);
     p.weights = lower_storage(l, p.w);
     g.a = p.from->buffer;
     gemm_plan(l, &g);
-    if (p.x->dims[p.axes + 1].size % g.tile_rows == 0) g.row_step = p.from->stride[p.axes + 1];
+    if (p.size[p.axes - 1] % g.tile_rows == 0) g.row_step = p.from->stride[p.axes + 1];
     gemm_pack(l, &g, p.taps, p.weights->buffer);
     lower_begin_kernel(l, n, NULL);
     p.n = st_for_n(l->b, LOOP_PARALLEL, "n", p.x->dims[0].size);

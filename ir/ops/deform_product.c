@@ -7,6 +7,7 @@
  * neighbour is loaded once and weighted for every branch. */
 #include "deform.h"
 #include "gemm.h"
+#include "nest.h"
 #include "ops.h"
 #include "window.h"
 
@@ -27,7 +28,8 @@ typedef struct Product {
     const Expr *begin;              /* in what is gathered, of the branch at hand */
 } Product;
 
-/* What a tap of a pixel is made from: where the neighbours begin, and their weights in each branch. */
+/* What a tap of a pixel is made from: where the neighbours begin, and their weights in each branch.
+ */
 typedef struct Taken {
     const Expr *from[CORNERS], *weight[DEFORM_BRANCHES][CORNERS];
 } Taken;
@@ -83,12 +85,10 @@ static Product product_of(Node *n) {
 }
 
 /* Row and column of pixel m of the block. */
-static void split_pixel(Lower *l, const Product *p, const Expr *m, const Expr **y, const Expr **x) {
-    const Expr *width = ex_index(l->b, p->window.out[1]),
-               *pixel = ex_offset(l->b, p->number, p->block, m);
+static void split_pixel(Lower *l, const Product *p, const Expr *m, const Expr **at) {
+    const Expr *pixel = ex_offset(l->b, p->number, p->block, m);
     if (p->pixels % p->block) pixel = ex_min(l->b, pixel, ex_index(l->b, p->pixels - 1));
-    *y = ex_div(l->b, pixel, width);
-    *x = ex_rem(l->b, pixel, width);
+    index_split(l, pixel, 2, p->window.out, at);
 }
 
 /* The gather. */
@@ -174,7 +174,7 @@ static void find_corners(Lower *l, const Product *p, const Expr *m, const Expr *
     const Expr *pixel[2];
     int64_t count = p->channels / p->offset_groups;
     const Storage *s = p->from;
-    split_pixel(l, p, m, &pixel[0], &pixel[1]);
+    split_pixel(l, p, m, pixel);
     const Expr *tap = ex_offset(l->b, ky, p->window.kernel[1], kx),
                *channel = ex_offset(l->b, group, p->taps, tap);
     Between y = between(l, tap_position(l, p, 0, pixel[0], ky, channel, pixel), p->x->dims[2].size);
@@ -308,7 +308,7 @@ static void product_store(Lower *l, const Gemm *g, const Expr *m, const Expr *co
                           const Expr *x) {
     const Product *p = g->context;
     const Expr *index[4] = {p->n, ex_offset(l->b, p->group, p->columns, column)};
-    split_pixel(l, p, m, &index[2], &index[3]);
+    split_pixel(l, p, m, index + 2);
     lower_store(l, p->out, index, x);
 }
 
@@ -316,9 +316,8 @@ static const Expr *product_weight(Lower *l, const Gemm *g, const Buffer *source,
                                   const Expr *const *k, const Expr *column) {
     const Product *p = g->context;
     const Storage *s = p->weights;
-    const Expr *flat = ex_index(l->b, 0), *in = ex_index(l->b, p->in),
+    const Expr *flat = gemm_flat_k(l, g, k), *in = ex_index(l->b, p->in),
                *kw = ex_index(l->b, p->window.kernel[1]);
-    for (int i = 0; i < g->n_k; i++) flat = ex_offset(l->b, flat, g->k_extent[i], k[i]);
     const Expr *tap = ex_div(l->b, flat, in), *channel = ex_offset(l->b, group, p->columns, column);
     const Expr *index = ex_offset(l->b, channel, s->stride[0], ex_index(l->b, s->offset));
     index = ex_offset(l->b, ex_rem(l->b, flat, in), s->stride[1], index);

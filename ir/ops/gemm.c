@@ -9,7 +9,7 @@
 
 enum {
     ENOUGH_BLOCKS = 16, /* of rows, for threads */
-    CHUNK = 384 /* longest chain of multiply-adds, where the inner dimension can be cut */
+    CHUNK = 384         /* longest chain of multiply-adds, where the inner dimension can be cut */
 };
 
 static int64_t tile_columns(const Gemm *g) { return (int64_t)g->tile_vectors * g->lanes; }
@@ -56,6 +56,12 @@ void gemm_plan(Lower *l, Gemm *g) {
     }
     int64_t vectors = (g->columns + g->lanes - 1) / g->lanes;
     if (vectors < g->tile_vectors) g->tile_vectors = (int)vectors;
+}
+
+const Expr *gemm_flat_k(Lower *l, const Gemm *g, const Expr *const *k) {
+    const Expr *flat = ex_index(l->b, 0);
+    for (int i = 0; i < g->n_k; i++) flat = ex_offset(l->b, flat, g->k_extent[i], k[i]);
+    return flat;
 }
 
 int64_t gemm_packed_count(const Gemm *g) { return round_up(g->columns, g->lanes) * g->inner; }
@@ -146,7 +152,8 @@ static void pack_constant(Lower *l, Gemm *g, int64_t batches, const Buffer *sour
     if (!interp_run(l->program, NULL, &out, &error))
         BUG(l->unit, "packing '%s': %s", name, error.message);
     l->program = kept;
-    unit_forget(l->unit, source->data->data, (size_t)source->count * (size_t)dtypes[source->type].bytes);
+    unit_forget(l->unit, source->data->data,
+                (size_t)source->count * (size_t)dtypes[source->type].bytes);
     g->b = lower_constant(l, name, packed);
 }
 
@@ -437,7 +444,8 @@ static int64_t row_bytes(const Gemm *g) {
     return dtypes[g->a->type].bytes * g->inner / (g->n_k > 1 ? g->k_extent[0] : 1);
 }
 
-/* A block's part of A takes a quarter of the L2 cache; its sums, on the stack, half of the L1.  Blocks of about one size.  The last tile of all may reach back over its neighbour, so it does not
+/* A block's part of A takes a quarter of the L2 cache; its sums, on the stack, half of the L1.
+ * Blocks of about one size.  The last tile of all may reach back over its neighbour, so it does not
  * stand in a block alone: blocks run side by side. */
 static int64_t tiles_in_block(const Target *t, const Gemm *g, int64_t n_tiles) {
     int64_t n = t->l2_bytes / 4 / (row_bytes(g) * g->tile_rows + 1);
@@ -455,7 +463,7 @@ static int64_t tiles_in_block(const Target *t, const Gemm *g, int64_t n_tiles) {
  * cache, it is read once: all rows against a block of its columns. */
 typedef struct Order {
     int64_t row_blocks, column_blocks;
-    bool one_by_one;    /* an iteration is one block of rows and one of columns */
+    bool one_by_one; /* an iteration is one block of rows and one of columns */
     bool columns_outer;
 } Order;
 
@@ -464,8 +472,8 @@ static Order order_of(Lower *l, const Gemm *g, int64_t n_tiles, int64_t most) {
     Order o = {.row_blocks = (n_tiles + most - 1) / most,
                .column_blocks = (g->columns + columns - 1) / columns};
     int64_t a = row_bytes(g) * g->rows, b = dtypes[g->wide].bytes * g->inner * g->columns;
-    o.columns_outer = b > l->program->target->l2_bytes / 2 &&
-                      (o.row_blocks - 1) * b > (o.column_blocks - 1) * a;
+    o.columns_outer =
+        b > l->program->target->l2_bytes / 2 && (o.row_blocks - 1) * b > (o.column_blocks - 1) * a;
     o.one_by_one = o.column_blocks > 1 && (o.columns_outer || o.row_blocks < ENOUGH_BLOCKS);
     return o;
 }
@@ -572,13 +580,13 @@ void gemm_sums_end(Lower *l, const Gemm *g, Buffer *sums) {
 }
 
 void gemm_loops(Lower *l, const Gemm *g) {
-    int64_t n_tiles = (g->rows + g->tile_rows - 1) / g->tile_rows, most = tiles_in_block(l->program->target, g, n_tiles);
+    int64_t n_tiles = (g->rows + g->tile_rows - 1) / g->tile_rows,
+            most = tiles_in_block(l->program->target, g, n_tiles);
     Order o = order_of(l, g, n_tiles, most);
     int64_t count = o.one_by_one ? o.row_blocks * o.column_blocks : o.row_blocks;
     const Expr *number = st_for_n(l->b, LOOP_PARALLEL, "block", count), *rows = number;
     const Expr *by = ex_index(l->b, o.columns_outer ? o.row_blocks : o.column_blocks);
-    if (o.one_by_one)
-        rows = o.columns_outer ? ex_rem(l->b, number, by) : ex_div(l->b, number, by);
+    if (o.one_by_one) rows = o.columns_outer ? ex_rem(l->b, number, by) : ex_div(l->b, number, by);
     Block block = block_of_rows(l, g, rows, n_tiles, most);
     if (o.one_by_one)
         some_columns(l, g, &block,

@@ -34,6 +34,8 @@ struct Gemm {
     void *context;
 };
 
+/* The number of a k step in the whole inner dimension, from the k loops. */
+const Expr *gemm_flat_k(Lower *l, const Gemm *g, const Expr *const *k);
 /* Chooses the tile; to be called when rows, columns and the k loops are known. */
 void gemm_plan(Lower *l, Gemm *g);
 int64_t gemm_packed_count(const Gemm *g);              /* elements of one batch of packed B */

@@ -177,8 +177,7 @@ static const Expr *matmul_weight(Lower *l, const Gemm *g, const Buffer *source, 
                                  const Expr *const *k, const Expr *column) {
     const MatMul *p = g->context;
     const Storage *s = p->weights;
-    const Expr *flat = ex_index(l->b, 0);
-    for (int i = 0; i < g->n_k; i++) flat = ex_offset(l->b, flat, g->k_extent[i], k[i]);
+    const Expr *flat = gemm_flat_k(l, g, k);
     const Expr *index = ex_offset(l->b, flat, p->b_k, ex_index(l->b, s->offset));
     index = ex_offset(l->b, column, p->b_column, index);
     for (int d = p->b->rank - 3; d >= 0; d--) {

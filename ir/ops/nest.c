@@ -10,6 +10,15 @@
 
 enum { WRITTEN_OUT = 16 }; /* boxes of so many terms become one expression */
 
+void index_split(Lower *l, const Expr *flat, int n, const int64_t *extents, const Expr **at) {
+    for (int d = n - 1; d > 0; d--) {
+        const Expr *extent = ex_index(l->b, extents[d]);
+        at[d] = ex_rem(l->b, flat, extent);
+        flat = ex_div(l->b, flat, extent);
+    }
+    at[0] = flat;
+}
+
 const Expr *index_clamp(Lower *l, const Expr *x, int64_t n) {
     return ex_min(l->b, ex_max(l->b, x, ex_index(l->b, 0)), ex_index(l->b, n - 1));
 }

@@ -39,4 +39,7 @@ static inline int64_t dim_of(const Value *v, int d) { return v->dims[d].size; }
 const Expr *index_clamp(Lower *l, const Expr *x, int64_t n);
 const Expr *index_inside(Lower *l, const Expr *x, int64_t n);
 
+/* Where element `flat` of a row-major box lies along its n axes. */
+void index_split(Lower *l, const Expr *flat, int n, const int64_t *extents, const Expr **at);
+
 #endif

@@ -226,8 +226,7 @@ static const Expr *product_weight(Lower *l, const Gemm *g, const Buffer *source,
     const UpsampleConv *c = g->context;
     const Storage *s = c->weights;
     const Expr *block = ex_index(l->b, c->block), *kw = ex_index(l->b, c->kw),
-               *in = ex_index(l->b, 0);
-    for (int i = 0; i < g->n_k; i++) in = ex_offset(l->b, in, g->k_extent[i], k[i]);
+               *in = gemm_flat_k(l, g, k);
     const Expr *tap = ex_div(l->b, column, block);
     const Expr *channel = ex_offset(l->b, number, c->block, ex_rem(l->b, column, block));
     const Expr *index = ex_offset(l->b, channel, s->stride[0], ex_index(l->b, s->offset));

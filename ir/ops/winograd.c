@@ -281,8 +281,7 @@ static const Expr *transformed_weight(Lower *l, const Gemm *g, const Buffer *sou
     Winograd *w = g->context;
     const Storage *s = w->conv->weights;
     if (!w->transform) w->transform = transform_table(l, w); /* of the program that packs */
-    const Expr *in = ex_index(l->b, 0), *sum = ex_const(l->b, DT_F64, 0);
-    for (int i = 0; i < g->n_k; i++) in = ex_offset(l->b, in, g->k_extent[i], k[i]);
+    const Expr *in = gemm_flat_k(l, g, k), *sum = ex_const(l->b, DT_F64, 0);
     const Expr *index = ex_offset(l->b, column, s->stride[0],
                                   ex_offset(l->b, in, s->stride[1], ex_index(l->b, s->offset)));
     for (int tap = 0; tap < 9; tap++) {
