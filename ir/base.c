@@ -428,6 +428,10 @@ void unit_forget(const Unit *u, const void *at, size_t n) {
     }
 }
 
+void unit_forget_files(const Unit *u) {
+    for (const Mapping *m = u->mappings; m; m = m->before) madvise(m->at, m->n, MADV_DONTNEED);
+}
+
 void unit_end(Unit *u) {
     if (u->part) unit_part_end(u);
     run_at_end(u, NULL);

@@ -128,6 +128,7 @@ void unit_at_end(Unit *u, void (*end)(void *context), void *context);
 const void *unit_map(Unit *u, int fd, size_t n);
 /* Of a mapped file: these pages leave our memory until they are looked at again.  Of other memory: nothing. */
 void unit_forget(const Unit *u, const void *at, size_t n);
+void unit_forget_files(const Unit *u);               /* all mapped ones */
 void unit_end(Unit *u);
 
 /* Where files go that are not kept: TMPDIR, or else /tmp. */

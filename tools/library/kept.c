@@ -226,6 +226,7 @@ static bool make(struct sonoc_model *m, Recipe *r, const CacheKey *key, Made *ma
     if (!code_backend_find(r->backend)->compile(m->program, r->compiler, &made->code, &error))
         return model_failed(m, &error);
     memory_trim();
+    unit_forget_files(m->unit);
     driver_stage(r->driver, "packing weights");
     if (!key || !keep(m, r, *key, made)) made->weights = make_weights(m->program);
     return true;
@@ -248,7 +249,7 @@ static bool make_apart(struct sonoc_model *m, Recipe *r, const CacheKey *key) {
     bool ok = make(m, r, key, &made);
     unit_part_end(u);
     m->program = NULL;
-    if (r->driver->bytes) unit_forget(u, r->driver->bytes, r->driver->n_bytes);
+    unit_forget_files(u);
     memory_trim();
     return ok && open_made(m, r, &made);
 }
