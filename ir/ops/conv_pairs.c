@@ -53,14 +53,6 @@ void need_pair_conv(const Node *n, int input, InputNeed *need) {
     if (input == W) need->need = NEED_BUFFER;
 }
 
-/* What a sum of an image is multiplied with, for all outputs. */
-static const Expr *limit_of(Lower *l, const PairConv *p, const Expr *image) {
-    const Expr *at[MAX_RANK];
-    for (int d = 0; d < p->limit->rank; d++) at[d] = ex_index(l->b, 0);
-    if (dim_of(p->limit, 0) > 1) at[0] = image;
-    return lower_load_wide(l, p->limit, at);
-}
-
 static void store_sum(Lower *l, const PairConv *p, const Expr *const *index, const Expr *sum) {
     const Expr *channel[1] = {index[1]};
     const Expr *scale = ex_mul(l->b, lower_load_wide(l, p->scale, channel), p->image_scale);
@@ -105,7 +97,7 @@ static void pair_product(Lower *l, PairConv *p) {
     lower_begin_kernel(l, c->node, NULL);
     c->n = st_for_n(l->b, LOOP_PARALLEL, "n", c->x->dims[0].size);
     c->group = g.b_offset = ex_index(l->b, 0);
-    p->image_scale = st_let(l->b, "limit", limit_of(l, p, c->n));
+    p->image_scale = st_let(l->b, "limit", pair_limit(l, p->limit, c->n));
     gemm_loops(l, &g);
     builder_kernel(l->b)->macs *= 2 * c->x->dims[0].size;
     st_end(l->b);
@@ -144,7 +136,7 @@ static void pair_plain(Lower *l, PairConv *p) {
     const Expr *o[MAX_RANK], *zero = ex_index(l->b, 0);
     lower_begin_kernel(l, p->conv.node, NULL);
     for (int d = 0; d < out->rank; d++) o[d] = st_for_n(l->b, LOOP_SERIAL, "o", dim_of(out, d));
-    p->image_scale = limit_of(l, p, o[0]);
+    p->image_scale = pair_limit(l, p->limit, o[0]);
     Buffer *acc = st_local(l->b, "acc", DT_I64, 1, 0);
     st_store(l->b, acc, zero, ex_int(l->b, DT_I64, 0));
     plain_taps(l, p, o, acc);

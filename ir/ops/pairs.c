@@ -53,11 +53,15 @@ const Expr *pair_round(Lower *l, const Expr *x, const Expr *factor, double most)
     return is_wide ? ex_cast(l->b, DT_I32, bits) : bits;
 }
 
-const Expr *pair_factor(Lower *l, const Value *limit, const Expr *image, double most) {
+const Expr *pair_limit(Lower *l, const Value *limit, const Expr *image) {
     const Expr *at[MAX_RANK];
     for (int d = 0; d < limit->rank; d++) at[d] = ex_index(l->b, 0);
     if (dim_of(limit, 0) > 1) at[0] = image;
-    const Expr *x = lower_load_wide(l, limit, at);
+    return lower_load_wide(l, limit, at);
+}
+
+const Expr *pair_factor(Lower *l, const Value *limit, const Expr *image, double most) {
+    const Expr *x = pair_limit(l, limit, image);
     return ex_div(l->b, ex_const(l->b, x->type, most), x);
 }
 

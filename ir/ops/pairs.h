@@ -22,6 +22,7 @@ const Expr *pair_make(Lower *l, const Expr *low, const Expr *high);      /* of i
 double pair_most(const Node *n);
 /* x * factor, at most `most`, rounded half to even: in the low 16 bits of an i32. */
 const Expr *pair_round(Lower *l, const Expr *x, const Expr *factor, double most);
+const Expr *pair_limit(Lower *l, const Value *limit, const Expr *image);
 /* What x is multiplied with before it is rounded: most / limit, where x is at most `limit`. */
 const Expr *pair_factor(Lower *l, const Value *limit, const Expr *image, double most);
 
