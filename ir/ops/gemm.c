@@ -9,6 +9,7 @@
 
 enum {
     ENOUGH_BLOCKS = 16, /* of rows, for threads */
+    LEAST_TILES = 8,    /* in a block, where threads share blocks of rows */
     CHUNK = 384         /* longest chain of multiply-adds, where the inner dimension can be cut */
 };
 
@@ -452,18 +453,50 @@ static int64_t row_bytes(const Gemm *g) {
     return dtypes[g->a->type].bytes * g->inner / (g->n_k > 1 ? g->k_extent[0] : 1);
 }
 
+/* Threads share rows where B stays in the cache of each: their rows of the result are theirs again
+ * in the next operator. */
+static bool by_rows(const Target *t, const Gemm *g, int64_t n_tiles) {
+    return n_tiles >= ENOUGH_BLOCKS &&
+           dtypes[g->wide].bytes * g->inner * g->columns <= t->l2_bytes / 4;
+}
+
+/* The last tile of all may reach back over its neighbour, so it does not stand in a block alone. */
+static bool leaves_one(const Gemm *g, int64_t n_tiles, int64_t n) {
+    return n_tiles % n == 1 && g->rows % g->tile_rows;
+}
+
+/* Tiles that the busiest of 2, 4 and 8 threads has, the first counting most. */
+static int64_t longest_shares(int64_t n_tiles, int64_t n) {
+    int64_t blocks = (n_tiles + n - 1) / n, sum = 0;
+    for (int64_t threads = 2, weight = 16; threads <= 8; threads *= 2, weight /= 4) {
+        int64_t share = (blocks + threads - 1) / threads * n;
+        sum += weight * (share < n_tiles ? share : n_tiles);
+    }
+    return sum;
+}
+
+/* Blocks of at most so many tiles, and enough of them to use a part of B that is in L1 again. */
+static int64_t even_blocks(const Gemm *g, int64_t n_tiles, int64_t most) {
+    int64_t least = most < LEAST_TILES ? most : LEAST_TILES, best = 0;
+    for (int64_t n = most < n_tiles ? most : n_tiles; n >= least; n--)
+        if (!leaves_one(g, n_tiles, n) &&
+            (!best || longest_shares(n_tiles, n) < longest_shares(n_tiles, best)))
+            best = n;
+    return best ? best : n_tiles;
+}
+
 /* A block's part of A takes a quarter of the L2 cache; its sums, on the stack, half of the L1.
- * Blocks of about one size.  The last tile of all may reach back over its neighbour, so it does not
- * stand in a block alone: blocks run side by side. */
+ * Blocks of about one size. */
 static int64_t tiles_in_block(const Target *t, const Gemm *g, int64_t n_tiles) {
     int64_t n = t->l2_bytes / 4 / (row_bytes(g) * g->tile_rows + 1);
     int64_t most = t->l1_bytes / 8 / (g->tile_rows * tile_columns(g));
     if (n > most) n = most;
     if (n < 4) n = 4;
+    if (by_rows(t, g, n_tiles)) return even_blocks(g, n_tiles, n);
     if (n >= n_tiles) return n_tiles;
     int64_t blocks = (n_tiles + n - 1) / n;
     n = (n_tiles + blocks - 1) / blocks;
-    while (n_tiles % n == 1 && g->rows % g->tile_rows) n++;
+    while (leaves_one(g, n_tiles, n)) n++;
     return n;
 }
 
@@ -482,7 +515,8 @@ static Order order_of(Lower *l, const Gemm *g, int64_t n_tiles, int64_t most) {
     int64_t a = row_bytes(g) * g->rows, b = dtypes[g->wide].bytes * g->inner * g->columns;
     o.columns_outer =
         b > l->program->target->l2_bytes / 2 && (o.row_blocks - 1) * b > (o.column_blocks - 1) * a;
-    o.one_by_one = o.column_blocks > 1 && (o.columns_outer || o.row_blocks < ENOUGH_BLOCKS);
+    o.one_by_one = o.column_blocks > 1 && !by_rows(l->program->target, g, n_tiles) &&
+                   (o.columns_outer || o.row_blocks < ENOUGH_BLOCKS);
     return o;
 }
 
