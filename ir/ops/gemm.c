@@ -4,12 +4,12 @@
  * B is packed so that a k step reads tile_vectors * lanes neighbours; A is read in place, one
  * broadcast a row. Blocks of rows are so long that their part of A stays in cache. */
 #include "gemm.h"
-#include "interp.h"
 #include "ops.h"
 
 enum {
     ENOUGH_BLOCKS = 16, /* of rows, for threads */
     LEAST_TILES = 8,    /* in a block, where threads share blocks of rows */
+    LATE = 4096,        /* elements of a constant that may be made later */
     CHUNK = 384         /* longest chain of multiply-adds, where the inner dimension can be cut */
 };
 
@@ -138,7 +138,7 @@ static void pack_loops(Lower *l, const Gemm *g, int64_t batches, const Buffer *s
     st_end(l->b);
 }
 
-/* Runs the packing loops in the interpreter, now. */
+/* The packing loops are a program of their own, which makes the constant when it is needed (constant.c). */
 static void pack_constant(Lower *l, Gemm *g, int64_t batches, const Buffer *source,
                           const char *name) {
     Program *kept = l->program;
@@ -155,15 +155,11 @@ static void pack_constant(Lower *l, Gemm *g, int64_t batches, const Buffer *sour
     pack_loops(l, g, batches, from);
     builder_end(l->b);
     l->b = NULL;
-    Tensor *packed = tensor_new(l->unit->arena, g->wide, 1, &count);
-    void *out = (void *)packed->data;
-    InterpError error;
-    if (!interp_run(l->program, NULL, &out, &error))
-        BUG(l->unit, "packing '%s': %s", name, error.message);
+    const Program *maker = l->program;
     l->program = kept;
-    unit_forget(l->unit, source->data->data,
-                (size_t)source->count * (size_t)dtypes[source->type].bytes);
-    g->b = lower_constant(l, name, packed);
+    g->b = program_add_buffer(kept, name, g->wide, count, BUF_CONST);
+    g->b->maker = maker;
+    if (count < LATE || !dtype_is_float(g->wide)) constant_make(kept, g->b); /* its elements may be asked for */
 }
 
 void gemm_pack(Lower *l, Gemm *g, int64_t batches, const Buffer *source) {
