@@ -520,7 +520,9 @@ typedef void TileFn(Lower *l, const Tile *t, const Expr *chunk);
 static void for_tiles(Lower *l, const Gemm *g, Buffer *sums, const Expr *number, int64_t valid,
                       const Expr *chunk, TileFn *step) {
     int64_t n_tiles = (g->rows + g->tile_rows - 1) / g->tile_rows;
-    Block block = {.first = ex_index(l->b, 0), .count = ex_index(l->b, n_tiles), .most = n_tiles};
+    Block block = {.first = ex_index(l->b, 0),
+                   .count = g->tiles ? g->tiles : ex_index(l->b, n_tiles),
+                   .most = n_tiles};
     Tile t = {.gemm = g, .rows = g->tile_rows, .valid = valid, .sums = sums};
     t.vectors = round_up(valid, g->lanes) / g->lanes;
     t.column = ex_offset(l->b, number, tile_columns(g), ex_index(l->b, 0));
