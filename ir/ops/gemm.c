@@ -10,6 +10,7 @@ enum {
     ENOUGH_BLOCKS = 16, /* of rows, for threads */
     LEAST_TILES = 8,    /* in a block, where threads share blocks of rows */
     LATE = 4096,        /* elements of a constant that may be made later */
+    LINE = 64,          /* bytes that a prefetch brings */
     CHUNK = 384         /* longest chain of multiply-adds, where the inner dimension can be cut */
 };
 
@@ -185,7 +186,10 @@ typedef struct Tile {
     int64_t rows, vectors;
     int64_t valid; /* columns of the block; the rest is padding */
     Buffer *acc, *rows_of_block;
-    Buffer *sums; /* of the whole block, where the inner dimension is cut; else NULL */
+    Buffer *sums;     /* of the whole block, where the inner dimension is cut; else NULL */
+    int64_t ahead;    /* how far behind a chunk of B the one lies that is used next */
+    int64_t tiles;    /* that use a chunk of B one after the other, at most */
+    const Expr *turn; /* which of them this is */
 } Tile;
 
 static const Expr *in_tile(Lower *l, const Tile *t, const Expr *i, const Expr *j,
@@ -323,9 +327,31 @@ static void close_k(Lower *l, int from, int to) {
     for (int d = from; d < to; d++) st_end(l->b);
 }
 
+static int64_t chunk_inner(const Gemm *g) {
+    int64_t inner = 1;
+    for (int d = g->n_outer; d < g->n_k; d++) inner *= g->k_extent[d];
+    return inner;
+}
+
+/* B comes from far where it does not stay in cache.  While a chunk of it is used the next one is
+ * asked for, a piece by each tile. */
+static void prefetch(Lower *l, const Tile *t, const Expr *chunk) {
+    const Gemm *g = t->gemm;
+    int64_t bytes = dtypes[g->wide].bytes, line = LINE / bytes;
+    int64_t count = chunk_inner(g) * t->vectors * g->lanes, cache = l->program->target->l2_bytes;
+    if (!cache || gemm_packed_count(g) * bytes <= cache / 2 || t->tiles < 2) return;
+    int64_t piece = (count / line + t->tiles - 1) / t->tiles;
+    const Expr *i = st_for_n(l->b, LOOP_SERIAL, "p", piece);
+    const Expr *at = ex_offset(l->b, ex_offset(l->b, t->turn, piece, i), line, t->b);
+    at = ex_offset(l->b, chunk, count, ex_add(l->b, at, ex_index(l->b, t->ahead)));
+    st_prefetch(l->b, g->b, ex_min(l->b, at, ex_index(l->b, g->b->count - 1)));
+    st_end(l->b);
+}
+
 static void multiply(Lower *l, const Tile *t, const Expr *flat, const Expr *offset) {
     const Gemm *g = t->gemm;
     Rows rows = tile_rows_of(l, t);
+    prefetch(l, t, flat);
     open_k(l, g, g->n_outer, g->n_k, &flat, &offset);
     Buffer *b = st_local(l->b, "b", g->wide, t->vectors * g->lanes, g->lanes);
     multiply_step(l, t, rows, offset, ex_offset(l->b, flat, t->vectors * g->lanes, t->b), b);
@@ -378,7 +404,8 @@ static const Expr *first_row(Lower *l, const Gemm *g, const Block *block, const 
 }
 
 static void open_tiles(Lower *l, Tile *t, const Block *block) {
-    t->number = st_for(l->b, LOOP_SERIAL, "tile", block->count);
+    t->number = t->turn = st_for(l->b, LOOP_SERIAL, "tile", block->count);
+    t->tiles = block->most;
     t->m0 = first_row(l, t->gemm, block, t->number);
 }
 
@@ -424,6 +451,7 @@ static void column_block(Lower *l, const Gemm *g, const Block *block, const Expr
     t.vectors = round_up(valid, g->lanes) / g->lanes;
     t.column = ex_offset(l->b, number, tile_columns(g), ex_index(l->b, 0));
     t.b = ex_offset(l->b, t.column, g->inner, g->b_offset);
+    t.ahead = chunk_inner(g) * t.vectors * g->lanes;
     if (g->n_outer)
         chunked_sums(l, &t, block);
     else
@@ -558,11 +586,14 @@ typedef void TileFn(Lower *l, const Tile *t, const Expr *chunk);
 static void for_tiles(Lower *l, const Gemm *g, Buffer *sums, const Expr *number, int64_t valid,
                       const Expr *chunk, TileFn *step) {
     int64_t n_tiles = (g->rows + g->tile_rows - 1) / g->tile_rows;
-    Block block = {.first = ex_index(l->b, 0), .count = ex_index(l->b, n_tiles), .most = n_tiles};
+    Block block = {.first = ex_index(l->b, 0),
+                   .count = g->tiles ? g->tiles : ex_index(l->b, n_tiles),
+                   .most = n_tiles};
     Tile t = {.gemm = g, .rows = g->tile_rows, .valid = valid, .sums = sums};
     t.vectors = round_up(valid, g->lanes) / g->lanes;
     t.column = ex_offset(l->b, number, tile_columns(g), ex_index(l->b, 0));
     t.b = ex_offset(l->b, t.column, g->inner, g->b_offset);
+    t.ahead = tile_columns(g) * g->inner;
     open_tiles(l, &t, &block);
     t.number = ex_add(l->b, ex_offset(l->b, number, n_tiles, ex_index(l->b, 0)), t.number);
     step(l, &t, chunk);
