@@ -4,11 +4,12 @@
  * B is packed so that a k step reads tile_vectors * lanes neighbours; A is read in place, one
  * broadcast a row. Blocks of rows are so long that their part of A stays in cache. */
 #include "gemm.h"
-#include "interp.h"
 #include "ops.h"
+#include "pairs.h"
 
 enum {
     ENOUGH_BLOCKS = 16, /* of rows, for threads */
+    LATE = 4096,        /* elements of a constant that may be made later */
     CHUNK = 384         /* longest chain of multiply-adds, where the inner dimension can be cut */
 };
 
@@ -16,7 +17,13 @@ static int64_t tile_columns(const Gemm *g) { return (int64_t)g->tile_vectors * g
 
 static int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
 
-static int64_t chunk_of(int64_t extent) {
+/* What a product adds, and what its factors are. */
+static DType step_type(const Gemm *g) { return g->pairs ? DT_I32 : g->wide; }
+
+static int64_t chunk_limit(const Gemm *g) { return g->pairs ? PAIR_CHUNK : CHUNK; }
+
+static int64_t chunk_of(const Gemm *g, int64_t extent) {
+    if (g->pairs) return pair_chunk(extent);
     for (int64_t c = CHUNK; c >= CHUNK / 8; c--)
         if (extent % c == 0) return c;
     return extent;
@@ -26,8 +33,8 @@ static int64_t chunk_of(int64_t extent) {
  * are a chunk. */
 static void plan_chunks(Gemm *g) {
     int last = g->n_k - 1;
-    int64_t chunk = g->k_extent[last] > CHUNK && g->n_k < GEMM_K ? chunk_of(g->k_extent[last])
-                                                                 : g->k_extent[last];
+    int64_t chunk = g->k_extent[last];
+    if (chunk > chunk_limit(g) && g->n_k < GEMM_K) chunk = chunk_of(g, chunk);
     if (chunk < g->k_extent[last]) {
         g->k_extent[g->n_k] = chunk;
         g->k_stride[g->n_k++] = g->k_stride[last];
@@ -37,8 +44,16 @@ static void plan_chunks(Gemm *g) {
     g->n_outer = g->n_k - 1;
     for (chunk = g->k_extent[g->n_outer]; g->n_outer > 0; g->n_outer--) {
         chunk *= g->k_extent[g->n_outer - 1];
-        if (chunk > CHUNK) break;
+        if (chunk > chunk_limit(g)) break;
     }
+}
+
+/* Rows of a tile: a few less than fill the registers, where tiles that overlap would compute more. */
+static int best_rows(const Target *t, int64_t rows) {
+    int best = t->tile_rows;
+    for (int n = best - 1; 3 * n > 2 * t->tile_rows; n--)
+        if (round_up(rows, n) * 104 < round_up(rows, best) * 100) best = n;
+    return best;
 }
 
 void gemm_plan(Lower *l, Gemm *g) {
@@ -47,9 +62,9 @@ void gemm_plan(Lower *l, Gemm *g) {
     for (int i = 0; i < g->n_k; i++) g->inner *= g->k_extent[i];
     plan_chunks(g);
     g->lanes = dtypes[g->wide].bytes > 4 && t->lanes > 1 ? t->lanes / 2 : t->lanes;
-    g->tile_rows = t->tile_rows;
+    g->tile_rows = best_rows(t, g->rows);
     g->tile_vectors = t->tile_vectors;
-    if (g->rows < g->tile_rows) { /* few rows: wider tiles keep the accumulators busy */
+    if (g->rows < t->tile_rows) { /* few rows: wider tiles keep the accumulators busy */
         int accumulators = t->tile_rows * t->tile_vectors;
         g->tile_rows = (int)g->rows;
         g->tile_vectors = accumulators / g->tile_rows < 8 ? accumulators / g->tile_rows : 8;
@@ -78,7 +93,7 @@ typedef struct Pack {
 static void pack_column(Lower *l, const Gemm *g, const Pack *p, const Expr *c) {
     const Expr *w = g->weight(l, g, p->source, p->batch, p->k, ex_add(l->b, p->first, c));
     st_store(l->b, g->b, ex_add(l->b, p->to, c),
-             w->type == g->wide ? w : ex_cast(l->b, g->wide, w));
+             w->type == step_type(g) ? w : ex_cast(l->b, step_type(g), w));
 }
 
 static void pack_columns(Lower *l, const Gemm *g, const Pack *p, int64_t columns, int64_t valid) {
@@ -98,7 +113,7 @@ static void pack_columns(Lower *l, const Gemm *g, const Pack *p, int64_t columns
     if (valid < columns) {
         const Expr *c = st_for_n(l->b, LOOP_SERIAL, "p", columns - valid);
         st_store(l->b, g->b, ex_add(l->b, p->to, ex_add(l->b, c, ex_index(l->b, valid))),
-                 ex_const(l->b, g->wide, 0));
+                 ex_const(l->b, step_type(g), 0));
         st_end(l->b);
     }
 }
@@ -129,7 +144,7 @@ static void pack_loops(Lower *l, const Gemm *g, int64_t batches, const Buffer *s
     st_end(l->b);
 }
 
-/* Runs the packing loops in the interpreter, now. */
+/* The packing loops are a program of their own, which makes the constant when it is needed (constant.c). */
 static void pack_constant(Lower *l, Gemm *g, int64_t batches, const Buffer *source,
                           const char *name) {
     Program *kept = l->program;
@@ -138,23 +153,19 @@ static void pack_constant(Lower *l, Gemm *g, int64_t batches, const Buffer *sour
         program_add_buffer(l->program, source->name, source->type, source->count, BUF_CONST);
     from->data = source->data;
     int64_t count = gemm_packed_count(g) * batches;
-    g->b = program_add_buffer(l->program, name, g->wide, count, BUF_OUTPUT);
+    g->b = program_add_buffer(l->program, name, step_type(g), count, BUF_OUTPUT);
     vec_push(
         l->unit->arena, &l->program->outputs,
-        ((Port){.name = name, .dtype = g->wide, .rank = 1, .dims = &g->b->count, .buffer = g->b}));
+        ((Port){.name = name, .dtype = step_type(g), .rank = 1, .dims = &g->b->count, .buffer = g->b}));
     l->b = builder_begin(l->program, "pack");
     pack_loops(l, g, batches, from);
     builder_end(l->b);
     l->b = NULL;
-    Tensor *packed = tensor_new(l->unit->arena, g->wide, 1, &count);
-    void *out = (void *)packed->data;
-    InterpError error;
-    if (!interp_run(l->program, NULL, &out, &error))
-        BUG(l->unit, "packing '%s': %s", name, error.message);
+    const Program *maker = l->program;
     l->program = kept;
-    unit_forget(l->unit, source->data->data,
-                (size_t)source->count * (size_t)dtypes[source->type].bytes);
-    g->b = lower_constant(l, name, packed);
+    g->b = program_add_buffer(kept, name, step_type(g), count, BUF_CONST);
+    g->b->maker = maker;
+    if (count < LATE || !dtype_is_float(step_type(g))) constant_make(kept, g->b); /* its elements may be asked for */
 }
 
 void gemm_pack(Lower *l, Gemm *g, int64_t batches, const Buffer *source) {
@@ -163,7 +174,7 @@ void gemm_pack(Lower *l, Gemm *g, int64_t batches, const Buffer *source) {
         pack_constant(l, g, batches, source, name);
         return;
     }
-    g->b = lower_scratch(l, name, g->wide, gemm_packed_count(g) * batches);
+    g->b = lower_scratch(l, name, step_type(g), gemm_packed_count(g) * batches);
     lower_begin_kernel(l, g->node, "pack_b");
     pack_loops(l, g, batches, source);
     lower_end_kernel(l);
@@ -194,11 +205,17 @@ static const Expr *in_sums(Lower *l, const Tile *t, const Expr *i, const Expr *j
     return ex_offset(l->b, t->number, t->rows * tile_columns(t->gemm), in_tile(l, t, i, j, lane));
 }
 
+/* Of the chunk at hand, as it is added to the others. */
+static const Expr *chunk_sum(Lower *l, const Tile *t, const Expr *i, const Expr *j,
+                             const Expr *lane) {
+    return ex_cast(l->b, t->gemm->wide, ex_load(l->b, t->acc, in_tile(l, t, i, j, lane)));
+}
+
 /* The finished sum of a position. */
 static const Expr *result_of(Lower *l, const Tile *t, const Expr *i, const Expr *j,
                              const Expr *lane) {
     return t->sums ? ex_load(l->b, t->sums, in_sums(l, t, i, j, lane))
-                   : ex_load(l->b, t->acc, in_tile(l, t, i, j, lane));
+                   : chunk_sum(l, t, i, j, lane);
 }
 
 /* for i, for j, for lanes: the shape of every step on the accumulators */
@@ -233,28 +250,32 @@ static void start_tile(Lower *l, const Tile *t) {
     if (t->sums)
         st_store(l->b, t->sums, in_sums(l, t, i, j, lane), start_value(l, t, j, lane));
     else
-        st_store(l->b, t->acc, in_tile(l, t, i, j, lane), start_value(l, t, j, lane));
+        st_store(l->b, t->acc, in_tile(l, t, i, j, lane),
+                 t->gemm->pairs ? ex_const(l->b, DT_I32, 0) : start_value(l, t, j, lane));
     close_tile(l);
 }
 
 static void clear_acc(Lower *l, const Tile *t) {
     const Expr *i, *j, *lane;
     open_tile(l, t, t->vectors, &i, &j, &lane);
-    st_store(l->b, t->acc, in_tile(l, t, i, j, lane), ex_const(l->b, t->gemm->wide, 0));
+    st_store(l->b, t->acc, in_tile(l, t, i, j, lane), ex_const(l->b, step_type(t->gemm), 0));
     close_tile(l);
 }
 
 static void add_acc(Lower *l, const Tile *t) {
     const Expr *i, *j, *lane;
     open_tile(l, t, t->vectors, &i, &j, &lane);
-    st_acc(l->b, t->sums, in_sums(l, t, i, j, lane),
-           ex_load(l->b, t->acc, in_tile(l, t, i, j, lane)));
+    st_acc(l->b, t->sums, in_sums(l, t, i, j, lane), chunk_sum(l, t, i, j, lane));
     close_tile(l);
 }
 
-static const Expr *wide_load(Lower *l, const Gemm *g, const Buffer *buffer, const Expr *index) {
-    const Expr *x = ex_load(l->b, buffer, index);
-    return x->type == g->wide ? x : ex_cast(l->b, g->wide, x);
+/* acc[at] += a * b */
+static void add_product(Lower *l, const Gemm *g, Buffer *acc, const Expr *at, const Expr *a,
+                        const Expr *b) {
+    if (g->pairs)
+        st_store(l->b, acc, at, ex_scalar(l->b, SC_DOT2, a, b, ex_load(l->b, acc, at)));
+    else
+        st_acc_mul(l->b, acc, at, a, b);
 }
 
 /* Where the rows of a tile begin in A: evenly spaced, or copied from the block's table. */
@@ -296,11 +317,11 @@ static void multiply_step(Lower *l, const Tile *t, Rows rows, const Expr *a_offs
     const Expr *i = st_for_n(l->b, LOOP_UNROLL, "i", t->rows);
     const Expr *row =
         rows.table ? ex_load(l->b, rows.table, i) : ex_offset(l->b, i, g->row_step, rows.first);
-    const Expr *a = st_let(l->b, "a", wide_load(l, g, g->a, ex_add(l->b, row, a_offset)));
+    const Expr *a = st_let(l->b, "a", ex_cast(l->b, step_type(g), ex_load(l->b, g->a, ex_add(l->b, row, a_offset))));
     const Expr *j = st_for_n(l->b, LOOP_UNROLL, "j", t->vectors);
     lane = st_for_n(l->b, LOOP_LANES, "l", g->lanes);
-    st_acc_mul(l->b, t->acc, in_tile(l, t, i, j, lane), a,
-               ex_load(l->b, b, ex_offset(l->b, j, g->lanes, lane)));
+    add_product(l, g, t->acc, in_tile(l, t, i, j, lane), a,
+                ex_load(l->b, b, ex_offset(l->b, j, g->lanes, lane)));
     close_tile(l);
 }
 
@@ -322,7 +343,7 @@ static void multiply(Lower *l, const Tile *t, const Expr *flat, const Expr *offs
     const Gemm *g = t->gemm;
     Rows rows = tile_rows_of(l, t);
     open_k(l, g, g->n_outer, g->n_k, &flat, &offset);
-    Buffer *b = st_local(l->b, "b", g->wide, t->vectors * g->lanes, g->lanes);
+    Buffer *b = st_local(l->b, "b", step_type(g), t->vectors * g->lanes, g->lanes);
     multiply_step(l, t, rows, offset, ex_offset(l->b, flat, t->vectors * g->lanes, t->b), b);
     close_k(l, g->n_outer, g->n_k);
 }
@@ -379,7 +400,7 @@ static void open_tiles(Lower *l, Tile *t, const Block *block) {
 
 static void open_acc(Lower *l, Tile *t) {
     const Gemm *g = t->gemm;
-    t->acc = st_local(l->b, "acc", g->wide, t->rows * t->vectors * g->lanes, g->lanes);
+    t->acc = st_local(l->b, "acc", step_type(g), t->rows * t->vectors * g->lanes, g->lanes);
 }
 
 static void whole_sums(Lower *l, Tile *t, const Block *block) {
