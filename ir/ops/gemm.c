@@ -41,15 +41,23 @@ static void plan_chunks(Gemm *g) {
     }
 }
 
+/* Rows of a tile: a few less than fill the registers, where tiles that overlap would compute more. */
+static int best_rows(const Target *t, int64_t rows) {
+    int best = t->tile_rows;
+    for (int n = best - 1; 3 * n > 2 * t->tile_rows; n--)
+        if (round_up(rows, n) * 104 < round_up(rows, best) * 100) best = n;
+    return best;
+}
+
 void gemm_plan(Lower *l, Gemm *g) {
     const Target *t = l->program->target;
     g->inner = 1;
     for (int i = 0; i < g->n_k; i++) g->inner *= g->k_extent[i];
     plan_chunks(g);
     g->lanes = dtypes[g->wide].bytes > 4 && t->lanes > 1 ? t->lanes / 2 : t->lanes;
-    g->tile_rows = t->tile_rows;
+    g->tile_rows = best_rows(t, g->rows);
     g->tile_vectors = t->tile_vectors;
-    if (g->rows < g->tile_rows) { /* few rows: wider tiles keep the accumulators busy */
+    if (g->rows < t->tile_rows) { /* few rows: wider tiles keep the accumulators busy */
         int accumulators = t->tile_rows * t->tile_vectors;
         g->tile_rows = (int)g->rows;
         g->tile_vectors = accumulators / g->tile_rows < 8 ? accumulators / g->tile_rows : 8;
