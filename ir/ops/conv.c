@@ -11,8 +11,6 @@
 
 #include <string.h>
 
-enum { FEW_CHANNELS = 4, MANY_CHANNELS = 16 }; /* out and in, of a 1x1 convolution that is a sum */
-
 /* Shapes. */
 
 static bool conv_channels(Infer *f, Node *n, const int64_t *x, const int64_t *w, int rank) {
@@ -73,35 +71,21 @@ Conv conv_of(const Node *n) {
     return c;
 }
 
-/* A 1x1 convolution to few channels is a sum over channels at every pixel: reading costs more than
- * multiplying, so what computes the input runs in its loads. */
-static bool is_weighted_sum(const Conv *c) {
-    int64_t pixels = 1, outputs = 1;
-    for (int d = 0; d < c->axes; d++) {
-        const Window *w = &c->window;
-        if (w->kernel[d] != 1 || w->stride[d] != 1 || w->pad_begin[d] || w->pad_end[d])
-            return false;
-        pixels *= c->x->dims[d + 2].size;
-        outputs *= w->out[d];
-    }
-    return c->groups == 1 && c->out_channels <= FEW_CHANNELS && c->in >= MANY_CHANNELS &&
-           pixels == outputs;
-}
-
-void need_conv(const Node *n, int input, InputNeed *need) {
+void need_conv(const Lower *l, const Node *n, int input, InputNeed *need) {
+    const Variant *v = lower_variant(l, n);
     if (input == 2) return;
     need->need = NEED_BUFFER;
     if (input == 1) return;
     Conv c = conv_of(n);
-    if (is_weighted_sum(&c)) {
+    if (v && v->id == VARIANT_Conv_SUM) {
         *need = (InputNeed){.need = NEED_ELEMENTS, .readings = 1};
         return;
     }
     need->need = NEED_CHANNELS_LAST;
-    bool tiled = winograd_pays(&c);
+    bool tiled = v && v->effort == effort_conv_winograd;
     for (int d = 0; d < c.axes; d++) {
         const Window *w = &c.window;
-        int64_t outputs = tiled ? winograd_outputs(&c, d) : w->out[d];
+        int64_t outputs = tiled ? winograd_outputs(&c, d, v->block) : w->out[d];
         int64_t last =
             (outputs - 1) * w->stride[d] + (w->kernel[d] - 1) * w->dilation[d] - w->pad_begin[d];
         int64_t beyond = last - (c.x->dims[d + 2].size - 1);
@@ -421,14 +405,15 @@ static void conv_weighted_sum(Lower *l, const Conv *c) {
 }
 
 void code_conv(Lower *l, Node *n) {
+    const Variant *v = lower_variant(l, n);
     Conv c = conv_of(n);
-    if (lower_is_plain(l) || value_count(c.out) == 0 || value_count(c.w) == 0)
+    if (!v)
         conv_plain(l, &c);
-    else if (is_weighted_sum(&c))
+    else if (v->id == VARIANT_Conv_SUM)
         conv_weighted_sum(l, &c);
-    else if (c.in == 1 && c.groups > 1)
+    else if (v->id == VARIANT_Conv_DEPTHWISE)
         conv_depthwise(l, &c);
-    else if (lower_is_real(l) && winograd_pays(&c))
+    else if (v->effort == effort_conv_winograd)
         conv_winograd(l, &c);
     else
         conv_product(l, &c);

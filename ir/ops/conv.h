@@ -19,9 +19,8 @@ typedef struct Conv {
 Conv conv_of(const Node *n);
 const Expr *conv_bias(Lower *l, const Conv *c, const Expr *channel, DType wide);    /* 0 where there is none */
 
-/* winograd.c: whether it is worth it; then the outputs along axis d, in whole tiles; the kernels. */
-bool winograd_pays(const Conv *c);
-int64_t winograd_outputs(const Conv *c, int d);
+/* winograd.c: outputs along axis d, in whole tiles; the kernels. */
+int64_t winograd_outputs(const Conv *c, int d, int tile);
 void conv_winograd(Lower *l, Conv *c);
 
 #endif

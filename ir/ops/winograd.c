@@ -14,10 +14,6 @@
 
 enum {
     MOST = 6, /* inputs of a tile along an axis */
-    LEAST_CHANNELS = 32,
-    LEAST_PIXELS = 1024, /* for F(4,3), whose weights are four times as many: they are read once */
-    FEWER_PIXELS = 256,  /* for F(2,3), with less than twice as many */
-    FEWER_CHANNELS = 64,
     BLOCK_BYTES = 3 << 19, /* of U and M together */
     APART =
         16 /* elements between positions, so that they do not compete for one set of the cache */
@@ -26,13 +22,13 @@ enum {
 /* The construction of Toom and Cook over some points and infinity: a row of the input transform is
  * the product of (x - q) over the other points q; one of the weights' is (1, p, p^2) over the
  * product of (p - q); one of the outputs' is the powers of the points. */
-typedef struct Variant {
+typedef struct Filter {
     int tile, side; /* outputs and inputs along an axis */
     double inputs[MOST][MOST], weights[MOST][3], outputs[MOST][MOST];
-} Variant;
+} Filter;
 
 /* Points 0, 1, -1. */
-static const Variant two = {.tile = 2,
+static const Filter two = {.tile = 2,
                             .side = 4,
                             .inputs = {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, -1, 0, 1}},
                             .weights = {{1, 0, 0}, {.5, .5, .5}, {.5, -.5, .5}, {0, 0, 1}},
@@ -42,7 +38,7 @@ static const Variant two = {.tile = 2,
  * the usual 0, 1, -1, 2, -2, since the transforms' entries are closer to one another. */
 #define A 0.70710678118654752440
 #define B 1.41421356237309504880
-static const Variant four = {.tile = 4,
+static const Filter four = {.tile = 4,
                              .side = 6,
                              .inputs = {{1, 0, -2.5, 0, 1, 0},
                                         {0, -2 * A, -2, A, 1, 0},
@@ -65,7 +61,7 @@ static const Variant four = {.tile = 4,
 
 typedef struct Winograd {
     Conv *conv;
-    const Variant *variant;
+    const Filter *filter;
     int tile, side;
     DType wide;
     int64_t tiles_x, tiles, block; /* block: tiles at a time */
@@ -75,29 +71,14 @@ typedef struct Winograd {
     const Expr *position;      /* q */
 } Winograd;
 
-static const Variant *variant_for(const Conv *c) {
-    const Window *w = &c->window;
-    if (c->axes != 2 || c->groups != 1 || !c->w->constant || lower_wide(c->x->dtype) != DT_F32)
-        return NULL;
-    for (int d = 0; d < 2; d++)
-        if (w->kernel[d] != 3 || w->stride[d] != 1 || w->dilation[d] != 1) return NULL;
-    int64_t fewest = c->in < c->out_channels ? c->in : c->out_channels;
-    int64_t pixels = w->out[0] * w->out[1];
-    if (c->in % 8 || c->out_channels % 8) return NULL;
-    if (fewest >= LEAST_CHANNELS && pixels >= LEAST_PIXELS) return &four;
-    return fewest >= FEWER_CHANNELS && pixels >= FEWER_PIXELS ? &two : NULL;
-}
-
-bool winograd_pays(const Conv *c) { return variant_for(c) != NULL; }
+/* That a variant names by its outputs. */
+static const Filter *filter_of(int tile) { return tile == two.tile ? &two : &four; }
 
 static int64_t tiles_along(const Conv *c, int d, int tile) {
     return (c->window.out[d] + tile - 1) / tile;
 }
 
-int64_t winograd_outputs(const Conv *c, int d) {
-    int tile = variant_for(c)->tile;
-    return tiles_along(c, d, tile) * tile;
-}
+int64_t winograd_outputs(const Conv *c, int d, int tile) { return tiles_along(c, d, tile) * tile; }
 
 /* The sum of row[i] * x[i], zeros left out. */
 static const Expr *combine(Lower *l, const double *row, int n, const Expr *const *x) {
@@ -168,7 +149,7 @@ static void input_tile(Lower *l, const Winograd *w, const Expr *y, const Expr *x
     }
     for (int j = 0; j < w->side; j++)
         st_store(l->b, square.at, square_index(l, w, &square, i, ex_index(l->b, j), lane),
-                 combine(l, w->variant->inputs[j], w->side, d));
+                 combine(l, w->filter->inputs[j], w->side, d));
     st_end(l->b);
     st_end(l->b);
     const Expr *j = st_for_n(l->b, LOOP_UNROLL, "j", w->side);
@@ -179,7 +160,7 @@ static void input_tile(Lower *l, const Winograd *w, const Expr *y, const Expr *x
         const Expr *q = ex_add(l->b, ex_index(l->b, k * w->side), j);
         st_store(l->b, w->inputs,
                  at_position(l, w, q, t, c->in, vector_channel(l, w, vector, lane)),
-                 combine(l, w->variant->inputs[k], w->side, d));
+                 combine(l, w->filter->inputs[k], w->side, d));
     }
     for (int k = 0; k < 3; k++) st_end(l->b);
 }
@@ -217,7 +198,7 @@ static void output_column(Lower *l, const Winograd *w, const Square *square, con
             m[i] =
                 ex_load(l->b, square->at, square_index(l, w, square, ex_index(l->b, i), j, lane));
         store_output(l, w, row, column, vector_channel(l, w, vector, lane),
-                     combine(l, w->variant->outputs[k], w->side, m));
+                     combine(l, w->filter->outputs[k], w->side, m));
         st_end(l->b);
         if (ragged) st_end(l->b);
     }
@@ -243,7 +224,7 @@ static void transform_outputs(Lower *l, const Winograd *w, const Expr *block) {
     }
     for (int j = 0; j < w->tile; j++)
         st_store(l->b, square.at, square_index(l, w, &square, i, ex_index(l->b, j), lane),
-                 combine(l, w->variant->outputs[j], w->side, m));
+                 combine(l, w->filter->outputs[j], w->side, m));
     st_end(l->b);
     st_end(l->b);
     output_column(l, w, &square, y, x, vector);
@@ -270,8 +251,8 @@ static Buffer *transform_table(Lower *l, const Winograd *w) {
     double *at = (double *)(uintptr_t)t->data;
     for (int q = 0; q < w->side * w->side; q++)
         for (int tap = 0; tap < 9; tap++)
-            *at++ = w->variant->weights[q / w->side][tap / 3] *
-                    w->variant->weights[q % w->side][tap % 3];
+            *at++ = w->filter->weights[q / w->side][tap / 3] *
+                    w->filter->weights[q % w->side][tap % 3];
     return lower_constant(l, "transform", t);
 }
 
@@ -312,15 +293,19 @@ static int64_t block_tiles(const Winograd *w, int rows) {
     return best;
 }
 
-void conv_winograd(Lower *l, Conv *c) {
-    const Variant *v = variant_for(c);
-    Winograd w = {.conv = c, .variant = v, .tile = v->tile, .side = v->side, .wide = DT_F32};
-    int64_t positions = w.side * w.side;
+static Winograd winograd_of(Conv *c, const Target *t, const Variant *v) {
+    const Filter *f = filter_of(v->block);
+    Winograd w = {.conv = c, .filter = f, .tile = f->tile, .side = f->side, .wide = DT_F32};
     w.tiles_x = tiles_along(c, 1, w.tile);
     w.tiles = w.tiles_x * tiles_along(c, 0, w.tile);
-    w.block = block_tiles(&w, l->program->target->tile_rows);
-    for (w.lanes = l->program->target->lanes; c->in % w.lanes || c->out_channels % w.lanes;)
-        w.lanes /= 2;
+    w.block = block_tiles(&w, t->tile_rows);
+    for (w.lanes = t->lanes; c->in % w.lanes || c->out_channels % w.lanes;) w.lanes /= 2;
+    return w;
+}
+
+void conv_winograd(Lower *l, Conv *c) {
+    Winograd w = winograd_of(c, l->program->target, lower_variant(l, c->node));
+    int64_t positions = w.side * w.side;
     Gemm g = {.node = c->node,
               .wide = w.wide,
               .rows = w.block,
@@ -355,4 +340,36 @@ void conv_winograd(Lower *l, Conv *c) {
     st_end(l->b);
     st_end(l->b);
     lower_end_kernel(l);
+}
+
+/* What it does. */
+
+/* Multiplications and additions of rows times a square, then of its columns. */
+static double transform_steps(const double rows[MOST][MOST], int n_rows, int side) {
+    int entries = 0;
+    for (int i = 0; i < n_rows; i++)
+        for (int j = 0; j < side; j++) entries += rows[i][j] != 0;
+    return (double)entries * (side + n_rows);
+}
+
+bool effort_conv_winograd(const Node *n, const Target *t, const Variant *v, Effort *effort) {
+    Conv c = conv_of(n);
+    const Window *window = &c.window;
+    bool fits = c.axes == 2 && c.groups == 1 && c.w->constant && lower_wide(c.x->dtype) == DT_F32 &&
+                c.in % 8 == 0 && c.out_channels % 8 == 0 && value_count(c.out) && value_count(c.w);
+    for (int d = 0; fits && d < 2; d++)
+        fits = window->kernel[d] == 3 && window->stride[d] == 1 && window->dilation[d] == 1;
+    if (!fits) return false;
+    Winograd w = winograd_of(&c, t, v);
+    const Filter *f = w.filter;
+    int64_t positions = w.side * w.side, images = c.x->dims[0].size;
+    int64_t blocks = (w.tiles + w.block - 1) / w.block;
+    Gemm g = {.wide = w.wide, .rows = w.block, .columns = c.out_channels, .n_k = 1, .k_extent = {c.in}};
+    gemm_effort(&g, t, v, images * blocks * positions, positions, effort);
+    double in = (double)(images * w.tiles * c.in) / w.lanes,
+           out = (double)(images * w.tiles * c.out_channels) / w.lanes;
+    effort->n[COST_TRANSFORM] += in * transform_steps(f->inputs, w.side, w.side) +
+                               out * transform_steps(f->outputs, w.tile, w.side);
+    effort->n[COST_ROOM] += (double)((positions - 9) * c.in * c.out_channels * 4);
+    return true;
 }
