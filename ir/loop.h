@@ -155,6 +155,7 @@ typedef struct Port {
 /* The choice that a kernel is made by, where its node had one. */
 typedef struct Chosen {
     const Kernel *kernel;
+    int number;                      /* of the node */
     const char *node, *variant;      /* as the files of choices tell them */
     Effort effort;                       /* that the estimate counts */
 } Chosen;

@@ -121,7 +121,8 @@ static void go_on(Lower *l, const Node *n) {
 static void note_choice(Lower *l, const Node *n) {
     const NodePlan *p = node_plan(l, n);
     if (!p->variant) return;
-    Chosen c = {builder_kernel(l->b), variant_node_text(l->unit->arena, n), p->variant->name, p->effort};
+    Chosen c = {builder_kernel(l->b), (int)(p - l->plan->nodes), variant_node_text(l->unit->arena, n),
+                p->variant->name, p->effort};
     vec_push(l->unit->arena, &l->program->chosen, c);
 }
 
