@@ -80,6 +80,7 @@ typedef struct LowerOptions {
     const Choices *choices;   /* of variants; NULL: all by estimate */
     const Target *shared;    /* not NULL: plans for several targets have one choice, as made for this one, and one form of
                                 packed weights */
+    bool make_later;         /* large constants are left to program_make_constants */
     bool compose;            /* ELEM and MOVE nodes are all composed: for a few elements of a large value */
 } LowerOptions;
 Program *lower_graph(Graph *g, const LowerOptions *options);

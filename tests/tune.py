@@ -29,7 +29,7 @@ GRAPH = """graph net(%x: f32[1,16,20,18]) -> (%y) {
 """
 ALIKE = "Conv(f32[1,16,20,18], constant f32[16,16,3,3]) pads=[1,1,1,1]"
 STRIDED = "Conv(f32[1,16,20,18], constant f32[16,16,3,3]) strides=[2,2]"
-VARIANTS = {ALIKE: {"product", "product-4x3", "winograd-2", "winograd-4"}, STRIDED: {"product", "product-4x3"}}
+VARIANTS = {ALIKE: {"product", "product-4x3", "winograd-4-few", "winograd-4"}, STRIDED: {"product", "product-4x3"}}
 
 
 def run(sonoc, folder, *arguments, status=0):
@@ -99,11 +99,11 @@ def test_time_is_over(sonoc, folder):
 
 def test_show(sonoc, folder):
     """`show` tells the variant of each kernel."""
-    write_choice(folder, "winograd-2")
+    write_choice(folder, "winograd-4-few")
     printed, _ = run(sonoc, folder, "show", "net.sonoc", "--choices=one.choices")
-    assert printed.count("  winograd-2 ") == 2, printed
+    assert printed.count("  winograd-4-few ") == 2, printed
     printed, _ = run(sonoc, folder, "show", "net.sonoc", "--choices=one.choices", "--json")
-    assert [v["variant"] for v in json.loads(printed)["variants"]][:2] == ["winograd-2"] * 2
+    assert [v["variant"] for v in json.loads(printed)["variants"]][:2] == ["winograd-4-few"] * 2
 
 
 def test_usage(sonoc, folder):

@@ -216,6 +216,7 @@ static bool tune_graph(Session *s) {
     Tune t = {.session = s, .options = driver_lower_options(&s->driver, &chosen), .begin = seconds_now(),
               .limit = (double)s->options->tune_seconds.value};
     t.options.plain = s->options->plain;
+    t.options.make_later = false;
     for (int i = 0; i < s->graph->nodes.n; i++) add_node(&t, s->graph->nodes.at[i]);
     if (!run_rounds(&t)) return false;
     Text text = final_text(&t);

@@ -20,7 +20,10 @@ Conv conv_of(const Node *n);
 const Expr *conv_bias(Lower *l, const Conv *c, const Expr *channel, DType wide);    /* 0 where there is none */
 
 /* winograd.c: outputs along axis d, in whole tiles; the kernels. */
-int64_t winograd_outputs(const Conv *c, int d, int tile);
+int64_t winograd_outputs(const Conv *c, int d);
 void conv_winograd(Lower *l, Conv *c);
+
+/* depthwise.c: one input channel a group. */
+void conv_depthwise(Lower *l, Conv *c);
 
 #endif

@@ -128,7 +128,7 @@ static bool read_choices(const Driver *d, const Choices **to) {
 LowerOptions driver_lower_options(const Driver *d, const PassOptions *chosen) {
     return (LowerOptions){
         .target = d->target, .name = path_stem(d->unit->arena, d->path), .plain = d->plain,
-        .real = chosen->level >= 2 && chosen->exactness >= CLASS_REAL, .shared = d->shared,
+        .make_later = d->make_later, .real = chosen->level >= 2 && chosen->exactness >= CLASS_REAL, .shared = d->shared,
     };
 }
 

@@ -21,6 +21,7 @@ typedef struct Driver {
     const char *choices;             /* a file of variants; NULL: by estimate */
     const Target *target, *shared;   /* shared: as in LowerOptions */
     bool plain;                      /* lower by definition */
+    bool make_later;                 /* of LowerOptions */
     bool check_kernels;              /* in builds with NDEBUG, too */
     void (*stage)(void *context, const char *what);   /* told what is being done; NULL: nobody asks */
     void *context;

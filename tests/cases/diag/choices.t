@@ -60,8 +60,8 @@ graph g(%a: f32[8,4], %b: f32[4,8]) -> (%y) {
 diag 3
 graph g(%x: f32[1,8,6,6]) -> (%y) {
     # choices: target x86-64-v3
-    # choices: Conv(f32[1,8,6,6], constant f32[8,8,3,3]) strides=[2,2]: winograd-2
-    # error: line 2: winograd-2 is not possible: the operator cannot be computed so with these shapes and attributes
+    # choices: Conv(f32[1,8,6,6], constant f32[8,8,3,3]) strides=[2,2]: winograd-4-few
+    # error: line 2: winograd-4-few is not possible: the operator cannot be computed so with these shapes and attributes
     %zero = constant f32[] {0}
     %shape = constant i64[4] {8, 8, 3, 3}
     %w = Expand(%zero, %shape)
@@ -71,8 +71,8 @@ graph g(%x: f32[1,8,6,6]) -> (%y) {
 diag 3
 graph g(%x: f32[1,8,6,6]) -> (%y) {
     # choices: target x86-64-v3
-    # choices: Conv(f32[1,8,6,6], constant f32[8,8,3,3]): winograd-2
-    # error: line 2: winograd-2 is not possible: it rounds otherwise, and --exactness or -O rules that out
+    # choices: Conv(f32[1,8,6,6], constant f32[8,8,3,3]): winograd-4-few
+    # error: line 2: winograd-4-few is not possible: it rounds otherwise, and --exactness or -O rules that out
     # in --exactness=bit
     %zero = constant f32[] {0}
     %shape = constant i64[4] {8, 8, 3, 3}

@@ -41,7 +41,7 @@ y = np.maximum(np.einsum("chwij,ocij->ohw", windows, w) + b[:, None, None], 0)[N
 num atol=1e-4
 graph conv(%x: f32[1,16,9,7], %b: f32[24]) -> (%y) {
     # choices: target x86-64-v3
-    # choices: Conv(f32[1,16,9,7], constant f32[24,16,3,3], f32[24]) pads=[1,1,1,1]: winograd-2
+    # choices: Conv(f32[1,16,9,7], constant f32[24,16,3,3], f32[24]) pads=[1,1,1,1]: winograd-4-few
     %zero = constant f32[] {0}
     %n = constant f32[] {3456}
     %one = constant f32[] {1}
