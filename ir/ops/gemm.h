@@ -2,7 +2,7 @@
 #ifndef SONOC_GEMM_H
 #define SONOC_GEMM_H
 
-#include "lower.h"
+#include "lower_variant.h"
 
 enum {
     GEMM_K = 8,
@@ -36,6 +36,8 @@ struct Gemm {
     void *context;
 };
 
+/* Adds what `times` such products do, with `matrices` different B; the k loops are those before gemm_plan. */
+void gemm_effort(Gemm *g, const Target *t, const Variant *v, int64_t times, int64_t matrices, Effort *effort);
 /* The number of a k step in the whole inner dimension, from the k loops. */
 const Expr *gemm_flat_k(Lower *l, const Gemm *g, const Expr *const *k);
 /* Chooses the tile; to be called when rows, columns and the k loops are known. */

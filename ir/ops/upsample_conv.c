@@ -24,10 +24,9 @@
 #include "ops.h"
 
 enum { X, W, B, SOURCE_Y, WEIGHT_Y, SOURCE_X, WEIGHT_X };
-
 enum {
-    BLOCK = 32,      /* most output channels of a block */
-    LEAST_WIDTH = 32 /* of a strip */
+    LEAST_BLOCK = 16, /* of the variants; it is smaller where the channels ask for it */
+    LEAST_WIDTH = 32  /* of a strip */
 };
 
 typedef struct UpsampleConv {
@@ -88,7 +87,8 @@ bool infer_upsample_conv(Infer *f, Node *n) {
     return true;
 }
 
-void need_upsample_conv(const Node *n, int input, InputNeed *need) {
+void need_upsample_conv(const Lower *l, const Node *n, int input, InputNeed *need) {
+    (void)l;
     (void)n;
     if (input == X) need->need = NEED_CHANNELS_LAST;
     if (input == W) need->need = NEED_BUFFER;
@@ -108,7 +108,6 @@ static UpsampleConv upsample_conv_of(Node *n) {
     c.up_h = c.source[0]->dims[0], c.up_w = c.source[1]->dims[0];
     c.out_h = c.out->dims[2].size, c.out_w = c.out->dims[3].size;
     c.pad_y = pads[0], c.pad_x = pads[1];
-    for (c.block = BLOCK; c.block > 1 && c.channels % c.block;) c.block /= 2;
     return c;
 }
 
@@ -415,14 +414,40 @@ static void exchanged(Lower *l, UpsampleConv *c, DType wide) {
     lower_end_kernel(l);
 }
 
+/* Output channels of a block: the variant's, or where these do not divide, the largest power of two that does. */
+static int64_t block_of(const UpsampleConv *c, const Variant *v) {
+    int64_t block = v->block;
+    while (block > 1 && c->channels % block) block /= 2;
+    return block;
+}
+
 void code_upsample_conv(Lower *l, Node *n) {
+    const Variant *v = lower_variant(l, n);
     UpsampleConv c = upsample_conv_of(n);
     DType wide = lower_wide(c.x->dtype);
-    if (lower_is_plain(l) || value_count(c.out) == 0 || c.in_channels == 0) {
+    if (!v) {
         lower_begin_kernel(l, n, NULL);
         plain_loops(l, &c, wide);
         lower_end_kernel(l);
         return;
     }
+    c.block = block_of(&c, v);
     exchanged(l, &c, wide);
+}
+
+/* The interpolation costs the same with any block: what differs are the products, whose input is read for each block. */
+bool effort_upsample_conv(const Node *n, const Target *t, const Variant *v, Effort *effort) {
+    UpsampleConv c = upsample_conv_of((Node *)n);
+    int64_t block = block_of(&c, v), taps = c.kh * c.kw;
+    if (value_count(c.out) == 0 || c.in_channels == 0 || (block < v->block && v->block != LEAST_BLOCK)) return false;
+    Gemm g = {.wide = lower_wide(c.x->dtype),
+              .rows = c.in_w,
+              .columns = taps * block,
+              .n_k = 1,
+              .k_extent = {c.in_channels}};
+    int64_t blocks = c.channels / block, bytes = dtypes[g.wide].bytes;
+    gemm_effort(&g, t, v, c.batch * blocks * c.in_h, blocks, effort);
+    effort->n[COST_INTERPOLATE] += (double)(multiply_adds(&c) - c.batch * c.channels * c.in_h * c.in_w * c.in_channels * taps) / (double)g.lanes;
+    effort->n[COST_MAP] += (double)(c.batch * blocks * c.in_h * c.in_w * c.in_channels * bytes);
+    return true;
 }

@@ -69,6 +69,8 @@ static bool find_key(const Recipe *r, const char *machine, CacheKey *key) {
     add_text(a, &spans, settings_text(r));
     add_text(a, &spans, dot ? dot : "");
     if (d->rules && !add_file(d->unit, &spans, d->rules)) return false;
+    if (d->choices && !add_file(d->unit, &spans, d->choices)) return false;
+    add_text(a, &spans, d->choices ? "choices" : "");
     for (int i = 0; i < r->n_plugins; i++)
         if (!add_file(d->unit, &spans, r->plugins[i])) return false;
     Span mapped;
