@@ -121,6 +121,7 @@ static void emit_stmt(Emitter *e, const Stmt *s) {
         break;
     case ST_STORE:
     case ST_ACC: memory_write(e, s); break;
+    case ST_PREFETCH: memory_prefetch(e, s); break;
     }
 }
 

@@ -175,3 +175,11 @@ void memory_declare(Emitter *e, const Buffer *local) {
     e->buffers[local->id] = place;
     LLVMPositionBuilderAtEnd(e->ir, here);
 }
+
+/* For reading, into the second-level cache, data. */
+void memory_prefetch(Emitter *e, const Stmt *s) {
+    Value pointer = pointer_to(e, s->buffer, expr_index(e, s->index));
+    LLVMTypeRef word = type_int(e, 32, 1), type = LLVMTypeOf(pointer);
+    Value args[4] = {pointer, value_int(word, 0), value_int(word, 2), value_int(word, 1)};
+    value_intrinsic(e, "llvm.prefetch", &type, 1, args, 4);
+}

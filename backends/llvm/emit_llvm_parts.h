@@ -67,6 +67,7 @@ void known_forget(Emitter *e, int mark);                     /* what was compute
 /* Memory (emit_llvm_memory.c). */
 Value memory_load(Emitter *e, const Expr *x);
 void memory_write(Emitter *e, const Stmt *s);                /* STORE and ACC */
+void memory_prefetch(Emitter *e, const Stmt *s);
 void memory_declare(Emitter *e, const Buffer *local);
 
 /* Kernels (emit_llvm_kernel.c). */
