@@ -197,8 +197,7 @@ static bool keep(const struct sonoc_model *m, const Recipe *r, CacheKey key, con
 
 static CacheSpan make_weights(const Program *p) {
     WeightsImage image = weights_place(p);
-    size_t bytes = image.bytes > 4096 ? (size_t)image.bytes : 4096; /* arenas align such to 64 */
-    char *at = arena_alloc(unit_lasting(p->unit), bytes);
+    char *at = arena_alloc_large(unit_lasting(p->unit), (size_t)image.bytes);
     weights_fill(p, &image, at);
     return (CacheSpan){at, (size_t)image.bytes};
 }
