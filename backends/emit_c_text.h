@@ -32,6 +32,7 @@ void names_leave(NameScope *s, int mark);
 /* What the prelude can hold. */
 typedef enum Helper {
     HELPER_FMA,
+    HELPER_DOT2,
     HELPER_SQRT,
     HELPER_MIN,
     HELPER_MAX,
@@ -107,6 +108,8 @@ void prelude_version(Emit *e, Text *out); /* the target's instructions and what 
 void prelude_end(const Emit *e, Text *out); /* ... no more */
 const char *c_type(DType t);
 /* emit_c_exact.c */
+void dot2_print(Text *out);              /* emit_c_dot.c */
+void dot2_print_vector(Text *out, const char *v, const char *bits_type, int lanes, const char *features);
 void exact_sqrt_print(Text *out, DType t);
 void exact_fma_print(Text *out, DType t);
 void exact_fma_checks(Text *out, const char *features);

@@ -298,7 +298,7 @@ static const Expr *make_scalar(Parser *p, ScalarOp op, const Expr *const *args) 
 
 /* What a name before "(" stands for, with everything but its arguments. */
 static bool find_function(const char *name, Expr *like) {
-    static const ScalarOp ops[] = {SC_NEG, SC_ABS, SC_FMA, SC_SQRT, SC_MIN, SC_MAX};
+    static const ScalarOp ops[] = {SC_NEG, SC_ABS, SC_FMA, SC_DOT2, SC_SQRT, SC_MIN, SC_MAX};
     *like = (Expr){.kind = EX_SELECT, .n_args = 3};
     if (!strcmp(name, "select")) return true;
     for (size_t k = 0; k < sizeof ops / sizeof *ops; k++)

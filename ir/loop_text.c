@@ -134,6 +134,7 @@ static int precedence(const Expr *e, const char **sign) {
     case SC_NEG:
     case SC_ABS:
     case SC_FMA:
+    case SC_DOT2:
     case SC_SQRT:
     case SC_MIN:
     case SC_MAX:

@@ -17,6 +17,7 @@ typedef struct Gemm Gemm;
 struct Gemm {
     Node *node;
     DType wide;                            /* type of the arithmetic */
+    bool pairs;                            /* A and B hold pairs of integers (pairs.h); a chunk's sum is an i32 */
     int64_t rows, columns, inner;          /* inner: product of the k extents */
     int n_k, n_outer;                      /* k loops; the first n_outer of them run over chunks (by gemm_plan) */
     int64_t k_extent[GEMM_K], k_stride[GEMM_K];      /* strides in A */
