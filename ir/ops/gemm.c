@@ -148,7 +148,8 @@ static void pack_loops(Lower *l, const Gemm *g, int64_t batches, const Buffer *s
     st_end(l->b);
 }
 
-/* The packing loops are a program of their own, which makes the constant when it is needed (constant.c). */
+/* The packing loops are a program of their own, which makes the constant when it is needed
+ * (constant.c). */
 static void pack_constant(Lower *l, Gemm *g, int64_t batches, const Buffer *source,
                           const char *name) {
     Program *kept = l->program;
@@ -195,10 +196,11 @@ typedef struct Tile {
     int64_t rows, vectors;
     int64_t valid; /* columns of the block; the rest is padding */
     Buffer *acc, *rows_of_block;
-    Buffer *sums;     /* of the whole block, where the inner dimension is cut; else NULL */
-    int64_t ahead;    /* how far behind a chunk of B the one lies that is used next */
-    int64_t tiles;    /* that use a chunk of B one after the other, at most */
-    const Expr *turn; /* which of them this is */
+    Buffer *sums;      /* of the whole block, where the inner dimension is cut; else NULL */
+    int64_t ahead;     /* how far behind a chunk of B the one lies that is used next */
+    int64_t tiles;     /* that use a chunk of B one after the other, at most */
+    const Expr *turn;  /* which of them this is */
+    const Expr *panel; /* number of the column block */
 } Tile;
 
 static const Expr *in_tile(Lower *l, const Tile *t, const Expr *i, const Expr *j,
@@ -367,6 +369,22 @@ static void prefetch(Lower *l, const Tile *t, const Expr *chunk) {
     st_end(l->b);
 }
 
+/* Likewise the part of A that the next product needs, a piece by each tile of each block of
+ * columns. */
+static void prefetch_soon(Lower *l, const Tile *t) {
+    const Gemm *g = t->gemm;
+    int64_t line = LINE / dtypes[g->a->type].bytes;
+    int64_t blocks = (g->columns + tile_columns(g) - 1) / tile_columns(g);
+    int64_t lines = (g->soon_count + line - 1) / line;
+    if (!g->soon || !l->program->target->l2_bytes) return;
+    int64_t piece = (lines + blocks * t->tiles - 1) / (blocks * t->tiles);
+    const Expr *i = st_for_n(l->b, LOOP_SERIAL, "p", piece);
+    const Expr *at = ex_offset(l->b, ex_offset(l->b, t->panel, t->tiles, t->turn), piece, i);
+    at = ex_offset(l->b, at, line, g->soon);
+    st_prefetch(l->b, g->a, ex_min(l->b, at, ex_index(l->b, g->a->count - 1)));
+    st_end(l->b);
+}
+
 static void multiply(Lower *l, const Tile *t, const Expr *flat, const Expr *offset) {
     const Gemm *g = t->gemm;
     Rows rows = tile_rows_of(l, t);
@@ -437,6 +455,7 @@ static void whole_sums(Lower *l, Tile *t, const Block *block) {
     open_tiles(l, t, block);
     open_acc(l, t);
     start_tile(l, t);
+    prefetch_soon(l, t);
     multiply(l, t, ex_index(l->b, 0), ex_index(l->b, 0));
     store_vectors(l, t);
     store_tail(l, t);
@@ -471,6 +490,7 @@ static void column_block(Lower *l, const Gemm *g, const Block *block, const Expr
     t.column = ex_offset(l->b, number, tile_columns(g), ex_index(l->b, 0));
     t.b = ex_offset(l->b, t.column, g->inner, g->b_offset);
     t.ahead = chunk_inner(g) * t.vectors * g->lanes;
+    t.panel = number;
     if (g->n_outer)
         chunked_sums(l, &t, block);
     else

@@ -33,6 +33,8 @@ struct Gemm {
     /* element of B, from the buffer that the model stores it in */
     const Expr *(*weight)(Lower *l, const Gemm *g, const Buffer *source, const Expr *batch, const Expr *const *k,
                           const Expr *column);
+    const Expr *soon;                      /* not NULL: so many elements of A from here on are needed next, and are */
+    int64_t soon_count;                    /* asked for meanwhile, where the inner dimension is one chunk */
     void *context;
 };
 

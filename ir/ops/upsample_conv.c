@@ -351,6 +351,17 @@ static void vertical(Lower *l, const UpsampleConv *c, const Expr *y, DType wide)
     for (int i = 0; i < 3; i++) st_end(l->b);
 }
 
+/* The strip's next input row comes while this one is used: a part of it for every ky. */
+static void ask_for_next_row(Lower *l, const UpsampleConv *c, Gemm *g, const Expr *ky) {
+    const Storage *s = c->from;
+    const Expr *next =
+        ex_min(l->b, ex_add(l->b, c->row, ex_index(l->b, 1)), ex_index(l->b, c->in_h - 1));
+    const Expr *at = ex_offset(l->b, c->n, s->stride[0], ex_index(l->b, s->offset));
+    at = ex_offset(l->b, next, s->stride[2], ex_offset(l->b, c->first, s->stride[3], at));
+    g->soon_count = (c->span * s->stride[3] + c->kh - 1) / c->kh;
+    g->soon = st_let(l->b, "soon", ex_offset(l->b, ky, g->soon_count, at));
+}
+
 static void output_row(Lower *l, UpsampleConv *c, Gemm *g, const Expr *y) {
     const Expr *r = st_for(l->b, LOOP_SERIAL, "new", ex_load(l->b, c->new_count, y));
     const Expr *row = ex_add(l->b, ex_load(l->b, c->new_first, y), r);
@@ -358,6 +369,7 @@ static void output_row(Lower *l, UpsampleConv *c, Gemm *g, const Expr *y) {
     const Expr *ky = st_for_n(l->b, LOOP_SERIAL, "ky", c->kh);
     const Expr *batch = ex_offset(l->b, c->number, c->kh, ky);
     g->b_offset = ex_offset(l->b, batch, gemm_packed_count(g), ex_index(l->b, 0));
+    ask_for_next_row(l, c, g, ky);
     gemm_loops(l, g);
     horizontal(l, c, ky, g->wide);
     st_end(l->b);
