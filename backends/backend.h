@@ -45,9 +45,8 @@ typedef struct CodeBackend {
     const char *(*machine)(Arena *a, const char *options, RunError *error);
     /* Appends the code to *code, in p's arena.  false: told in *error. */
     bool (*compile)(const Program *p, const char *options, Text *code, RunError *error);
-    /* As the backend's open, for its run and close; `code` does not have to stay.  `bind` takes the constants from the
-     * program, which stays; `load` from their image (weights.h), which is aligned to 64 and stays. */
-    void *(*bind)(const Program *p, const void *code, size_t code_bytes, RunError *error);
+    /* As the backend's open, for its run and close; `code` does not have to stay, the image of the constants (weights.h)
+     * does, and is aligned to 64. */
     void *(*load)(Arena *a, const void *code, size_t code_bytes, const void *weights, size_t weights_bytes,
                   RunError *error);
 } CodeBackend;

@@ -174,7 +174,8 @@ void *backend_c_load(Arena *a, const void *code, size_t code_bytes, const void *
     return ok ? l : NULL;
 }
 
-void *backend_c_bind(const Program *p, const void *code, size_t code_bytes, RunError *error) {
+/* With the constants of the program. */
+static void *bind(const Program *p, const void *code, size_t code_bytes, RunError *error) {
     Arena *a = p->unit->arena;
     WeightsImage image = weights_place(p);
     size_t bytes = image.bytes > 4096 ? (size_t)image.bytes : 4096; /* arenas align such to 64 */
@@ -185,8 +186,7 @@ void *backend_c_bind(const Program *p, const void *code, size_t code_bytes, RunE
 
 void *backend_c_open(const Program *p, const char *options, RunError *error) {
     Text code = {.arena = p->unit->arena};
-    return backend_c_compile(p, options, &code, error) ? backend_c_bind(p, code.at, code.n, error)
-                                                      : NULL;
+    return backend_c_compile(p, options, &code, error) ? bind(p, code.at, code.n, error) : NULL;
 }
 
 void backend_c_close(void *opened) {

@@ -17,8 +17,7 @@ const Backend backends[] = {
 static const CodeBackend code_backends[] = {
 #define BACKEND(name, summary)
 #define CODE_BACKEND(name, summary)                                                                \
-    {#name, backend_##name##_machine, backend_##name##_compile, backend_##name##_bind,      \
-     backend_##name##_load},
+    {#name, backend_##name##_machine, backend_##name##_compile, backend_##name##_load},
 #include "backends.def"
 #undef CODE_BACKEND
 #undef BACKEND

@@ -15,8 +15,6 @@
     const char *backend_##name##_machine(Arena *a, const char *options, RunError *error);          \
     bool backend_##name##_compile(const Program *p, const char *options, Text *code,               \
                                   RunError *error);                                                \
-    void *backend_##name##_bind(const Program *p, const void *code, size_t code_bytes,             \
-                                RunError *error);                                                  \
     void *backend_##name##_load(Arena *a, const void *code, size_t code_bytes,                     \
                                 const void *weights, size_t weights_bytes, RunError *error);
 #include "backends.def"

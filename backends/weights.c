@@ -73,24 +73,33 @@ static bool swaps_bytes(const Target *t) {
     return (t->order == ORDER_BIG) != host_is_big;
 }
 
-static void copy_swapped(char *to, const char *from, int64_t count, int size) {
+static void swap_bytes(char *at, int64_t count, int size) {
     for (int64_t i = 0; i < count * size; i += size)
-        for (int k = 0; k < size; k++) to[i + k] = from[i + size - 1 - k];
+        for (int k = 0; k < size / 2; k++) {
+            char c = at[i + k];
+            at[i + k] = at[i + size - 1 - k];
+            at[i + size - 1 - k] = c;
+        }
 }
 
-static void fill_program(const Program *p, const WeightsImage *image, char *to) {
+enum { LARGE = 4 << 20 };
+
+static void fill_some(const Program *p, const WeightsImage *image, char *to, bool large) {
     for (int i = 0; i < p->buffers.n; i++) {
         const Buffer *b = p->buffers.at[i];
-        if (image->offsets[i] < 0 || !b->count) continue;
-        if (swaps_bytes(p->target))
-            copy_swapped(to + image->offsets[i], b->data->data, b->count, dtypes[b->type].bytes);
-        else
-            memcpy(to + image->offsets[i], b->data->data, (size_t)buffer_bytes(b));
+        if (image->offsets[i] < 0 || (buffer_bytes(b) >= LARGE) != large) continue;
+        constant_copy(b, to + image->offsets[i]);
+        if (swaps_bytes(p->target)) swap_bytes(to + image->offsets[i], b->count, dtypes[b->type].bytes);
     }
 }
 
+/* The large ones first, while the image takes little memory: what they are made of does, too. */
+static void fill_program(const Program *p, const WeightsImage *image, char *to) {
+    fill_some(p, image, to, true);
+    fill_some(p, image, to, false);
+}
+
 void weights_fill_all(const Program *const *programs, int n, const WeightsImage *images, char *to) {
-    memset(to, 0, (size_t)images[0].bytes);
     for (int i = 0; i < n; i++) fill_program(programs[i], &images[i], to);
 }
 

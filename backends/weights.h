@@ -16,6 +16,7 @@ typedef struct WeightsImage {
 
 /* In the program's own arena. */
 WeightsImage weights_place(const Program *p);
+/* `to` is zero before. */
 void weights_fill(const Program *p, const WeightsImage *image, char *to);
 /* One image for several programs: constants that are the same lie there once.  bytes is that of the whole. */
 void weights_place_all(const Program *const *programs, int n, WeightsImage *images);

@@ -7,6 +7,9 @@
 #include "base.h"
 
 #include <limits.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +57,12 @@ void *memory_new(const Allocator *allocator, size_t size) {
     if (!allocator) return calloc(1, size);
     void *at = allocator->allocate(allocator->context, size);
     return at ? memset(at, 0, size) : NULL;
+}
+
+void memory_trim(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }
 
 void memory_free(const Allocator *allocator, void *at, size_t size) {
@@ -323,6 +332,7 @@ bool unit_begin_with(Unit *u, const char *file, size_t limit, const Allocator *a
     u->scratch = NULL;
     u->at_end = NULL;
     u->mappings = NULL;
+    u->part = NULL;
     u->file = file;
     u->names = NULL;
     u->escape.status = STATUS_OK;
@@ -350,6 +360,41 @@ void unit_at_end(Unit *u, void (*end)(void *context), void *context) {
     AtEnd *at_end = NEW(u->arena, AtEnd);
     *at_end = (AtEnd){u->at_end, end, context};
     u->at_end = at_end;
+}
+
+/* What the unit had before the part began. */
+typedef struct UnitPart {
+    Arena *arena;
+    struct Registry *registry;
+    AtEnd *at_end;
+    struct Mapping *mappings;
+} UnitPart;
+
+Arena *unit_lasting(const Unit *u) { return u->part ? u->part->arena : u->arena; }
+
+void unit_part_begin(Unit *u) {
+    UnitPart *part = NEW(u->arena, UnitPart);
+    Arena *arena = arena_new(u->arena->allocator, u->arena->limit, &u->escape);
+    if (!arena) escape(&u->escape, STATUS_LIMIT, "out of memory");
+    *part = (UnitPart){u->arena, u->registry, u->at_end, u->mappings};
+    u->arena = arena;
+    u->part = part;
+}
+
+static void run_at_end(Unit *u, const AtEnd *until) {
+    for (; u->at_end != until; u->at_end = u->at_end->before) u->at_end->end(u->at_end->context);
+}
+
+void unit_part_end(Unit *u) {
+    const UnitPart *part = u->part;
+    run_at_end(u, part->at_end);
+    arena_free(u->scratch);
+    arena_free(u->arena);
+    u->scratch = NULL;
+    u->arena = part->arena;
+    u->registry = part->registry;
+    u->mappings = part->mappings;
+    u->part = NULL;
 }
 
 typedef struct Mapping {
@@ -383,8 +428,13 @@ void unit_forget(const Unit *u, const void *at, size_t n) {
     }
 }
 
+void unit_forget_files(const Unit *u) {
+    for (const Mapping *m = u->mappings; m; m = m->before) madvise(m->at, m->n, MADV_DONTNEED);
+}
+
 void unit_end(Unit *u) {
-    for (; u->at_end; u->at_end = u->at_end->before) u->at_end->end(u->at_end->context);
+    if (u->part) unit_part_end(u);
+    run_at_end(u, NULL);
     arena_free(u->scratch);
     arena_free(u->arena);
     u->scratch = NULL;

@@ -30,6 +30,8 @@ typedef struct Allocator {
     void *context;
 } Allocator;
 
+/* What was freed goes back to the system, where the C library keeps it. */
+void memory_trim(void);
 /* Zeroed memory, aligned to 16, of an allocator or the C library; NULL: there is none. */
 void *memory_new(const Allocator *allocator, size_t size);
 void memory_free(const Allocator *allocator, void *at, size_t size);
@@ -103,6 +105,7 @@ typedef struct Unit {
     Arena *scratch;          /* unit_scratch */
     struct AtEnd *at_end;
     struct Mapping *mappings;    /* of files */
+    struct UnitPart *part;       /* unit_part_begin; NULL: none */
     Escape escape;
 } Unit;
 
@@ -113,12 +116,19 @@ bool unit_begin_with(Unit *u, const char *file, size_t limit, const Allocator *a
 bool unit_begin_apart(Unit *u, const Unit *of, size_t limit);
 /* An arena of the unit for what one step needs: the step releases to the mark that it took. */
 Arena *unit_scratch(Unit *u);
+/* A part of the work, whose memory ends before the unit does: from now on `arena`, `registry`, unit_at_end and unit_map
+ * are the part's; messages and names stay the unit's.  Parts have no parts. */
+void unit_part_begin(Unit *u);
+void unit_part_end(Unit *u);
+/* What lives as long as the unit, whether a part is open or not. */
+Arena *unit_lasting(const Unit *u);
 /* Calls `end` when the unit ends; what was asked for last comes first. */
 void unit_at_end(Unit *u, void (*end)(void *context), void *context);
 /* Maps n bytes of an open file for reading, until the unit ends.  NULL: errno tells why. */
 const void *unit_map(Unit *u, int fd, size_t n);
 /* Of a mapped file: these pages leave our memory until they are looked at again.  Of other memory: nothing. */
 void unit_forget(const Unit *u, const void *at, size_t n);
+void unit_forget_files(const Unit *u);               /* all mapped ones */
 void unit_end(Unit *u);
 
 /* Where files go that are not kept: TMPDIR, or else /tmp. */

@@ -27,7 +27,7 @@ struct Diags {
 };
 
 static struct Diags *diags_of(Unit *u) {
-    if (!u->diags) u->diags = NEW(u->arena, struct Diags);
+    if (!u->diags) u->diags = NEW(unit_lasting(u), struct Diags);
     return u->diags;
 }
 
@@ -54,16 +54,16 @@ static const char *printable(char *line) {
 bool diag_va(Unit *u, Place place, DiagCode code, va_list args) {
     struct Diags *diags = diags_of(u);
     const DiagRow *row = &diag_rows[code];
-    Text line = {.arena = u->arena};
+    Text line = {.arena = unit_lasting(u)};
     add_place(u, place, &line);
     va_list again;
     va_copy(again, args);
     int n = vsnprintf(NULL, 0, row->format, args);
-    char *text = arena_array(u->arena, (size_t)n + 1, 1);
+    char *text = arena_array(unit_lasting(u), (size_t)n + 1, 1);
     vsnprintf(text, (size_t)n + 1, row->format, again);
     va_end(again);
     text_add_bytes(&line, text, (size_t)n);
-    vec_push(u->arena, &diags->lines, ((Line){printable(line.at), true}));
+    vec_push(unit_lasting(u), &diags->lines, ((Line){printable(line.at), true}));
     if (!diags->n_errors++) diags->first = line.at;
     if (row->status > diags->status) diags->status = row->status;
     return false;
@@ -82,16 +82,16 @@ void diag_note(Unit *u, const char *format, ...) {
     va_start(args, format);
     int n = vsnprintf(NULL, 0, format, args);
     va_end(args);
-    char *text = arena_array(u->arena, (size_t)n + 1, 1);
+    char *text = arena_array(unit_lasting(u), (size_t)n + 1, 1);
     va_start(args, format);
     vsnprintf(text, (size_t)n + 1, format, args);
     va_end(args);
-    Text line = {.arena = u->arena};
+    Text line = {.arena = unit_lasting(u)};
     if (u->file) text_add(&line, "%s: ", u->file);
     text_add(&line, "note: ");
     text_add_bytes(&line, text, (size_t)n);
     struct Diags *diags = diags_of(u);
-    vec_push(u->arena, &diags->lines, ((Line){printable(line.at), false}));
+    vec_push(unit_lasting(u), &diags->lines, ((Line){printable(line.at), false}));
 }
 
 int diag_count(const Unit *u) { return u->diags ? u->diags->n_errors : 0; }

@@ -94,7 +94,8 @@ struct Buffer {
     DType type;
     int64_t count;
     BufferKind kind;
-    const Tensor *data;      /* BUF_CONST; NULL when parsed from a text that only tells the hash */
+    const Tensor *data;      /* BUF_CONST; NULL when parsed from a text that only tells the hash, or not made yet */
+    const Program *maker;    /* BUF_CONST without data: a program whose only output is the elements (constant.c) */
     uint64_t hash;           /* BUF_CONST without data: of the data */
     bool ranged;             /* integers lie in lo..hi: of a BUF_CONST found at its first load, of a BUF_LOCAL
                                 promised by its maker and checked at every store */
@@ -271,6 +272,11 @@ void program_plan_workers(Program *p);
 
 /* Is there a loop that threads may share? */
 bool kernel_has_parallel(const Kernel *k);
+
+/* Constants that programs of their own make, so that memory for them is needed late (constant.c). */
+void constant_copy(const Buffer *b, void *to);       /* its elements, made now if they were not yet */
+void constant_make(const Program *p, Buffer *b);     /* if it was not yet: it has data from then on */
+void program_make_constants(const Program *p);
 
 /* Walks: every buffer read or written by a kernel. */
 void kernel_visit_buffers(const Kernel *k, void (*visit)(const Buffer *b, bool is_write, void *context), void *context);

@@ -304,5 +304,6 @@ Program *lower_graph(Graph *g, const LowerOptions *options) {
         if (l.plan->nodes[i].lower_here) lower_node(&l, (Node *)l.plan->nodes[i].lower_here);
     for (int i = 0; i < g->outputs.n; i++) copy_output(&l, i);
     end_pending(&l);
+    if (!options->make_later) program_make_constants(l.program);
     return l.program;
 }

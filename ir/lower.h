@@ -72,6 +72,7 @@ typedef struct LowerOptions {
     const char *name;
     bool plain;              /* the definition: no layouts, no fusion, no tiles */
     bool real;               /* algorithms that equal the definition over the real numbers only (Winograd) may be chosen */
+    bool make_later;         /* large constants are left to program_make_constants */
     bool compose;            /* ELEM and MOVE nodes are all composed: for a few elements of a large value */
 } LowerOptions;
 Program *lower_graph(Graph *g, const LowerOptions *options);

@@ -215,17 +215,21 @@ void cache_next_part(CacheWriter *w) {
     w->head.parts[++w->part].at = w->size;
 }
 
-static bool finish(CacheWriter *w) {
+static bool finish(CacheWriter *w, CacheEntry *entry) {
     pad(w);
     w->head.checksum = checksum_end(&w->hash, &w->head);
     bool ok = !w->failed && pwrite(w->file, &w->head, sizeof w->head, 0) == sizeof w->head;
-    return close(w->file) == 0 && ok && rename(w->temporary, w->path) == 0;
+    if (ok && entry) ok = map_entry(w->file, entry);
+    ok = close(w->file) == 0 && ok && rename(w->temporary, w->path) == 0;
+    if (entry && ok) fill_parts(entry);
+    if (entry && !ok) cache_close(entry);
+    return ok;
 }
 
-bool cache_end(CacheWriter *w, bool keep, int64_t limit) {
+bool cache_end(CacheWriter *w, bool keep, int64_t limit, CacheEntry *entry) {
     bool ok = false;
     if (keep && w->size <= (uint64_t)limit)
-        ok = finish(w);
+        ok = finish(w, entry);
     else
         close(w->file);
     if (!ok) unlink(w->temporary);

@@ -40,8 +40,8 @@ CacheWriter *cache_begin(const char *folder, CacheKey key);    /* NULL: the fold
 void cache_write(CacheWriter *w, const void *bytes, size_t n);
 void cache_next_part(CacheWriter *w);
 /* With `keep` gives the entry its place, and then removes what makes the folder larger than `limit` bytes.  false: it
- * is not there. */
-bool cache_end(CacheWriter *w, bool keep, int64_t limit);
+ * is not there.  Else *entry, if not NULL, has it mapped. */
+bool cache_end(CacheWriter *w, bool keep, int64_t limit, CacheEntry *entry);
 
 typedef struct CacheItem {
     char name[40];

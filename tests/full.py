@@ -4,14 +4,16 @@
 
 For every form: time and memory of `sonoc compile`, the same bytes when it is done twice, what the
 object needs from outside, time and memory of gcc -O3, size of the arena and how much of it a run
-touches, and the error against PyTorch in float64; then the model written back as ONNX: its nodes, and its error in
-ONNX Runtime. The first form is built as a single file, too.
+touches, and the error against PyTorch in float64; time and memory of a first run through the JIT, with and without its
+cache; then the model written back as ONNX: its nodes, and its error in ONNX Runtime. The first form is built as a single file, too.
 Exports once, into build/acsnet64 (a gigabyte). Times are for a machine that does nothing else.
 """
 
 import argparse
 import ctypes
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,6 +30,8 @@ MB = 1 << 20
 COMPILE = (15, 1200)  # seconds and MB
 BUILD_OBJECT = (40, 3072)
 BUILD_LITERAL = (90, 3072)
+FIRST_RESULT, FROM_CACHE = 4, 0.6  # seconds, and a run
+RUN_MEMORY = 1.5  # times weights and arena
 ARENA_MB = 48
 WRITTEN_ERROR = 2e-4
 MAY_NEED = {"memcpy", "memset", "_GLOBAL_OFFSET_TABLE_", "acsnet_weights"}
@@ -53,7 +57,7 @@ class Report:
             self.wrong.append(what)
 
 
-def measure(command, stdout=subprocess.DEVNULL):
+def measure(command, stdout=subprocess.DEVNULL, cache=None):
     """Run a command; return its seconds and the megabytes of the largest of its processes.
 
     A small process starts it: the size of the one that forks counts as the child's, too.
@@ -63,7 +67,8 @@ def measure(command, stdout=subprocess.DEVNULL):
               "open(sys.argv[1], 'w').write(str(peak)); sys.exit(status)")
     with tempfile.NamedTemporaryFile("r") as peak:
         start = time.monotonic()
-        subprocess.run([sys.executable, "-c", script, peak.name, *command], check=True, stdout=stdout)
+        environment = {**os.environ, **({"XDG_CACHE_HOME": str(cache)} if cache else {})}
+        subprocess.run([sys.executable, "-c", script, peak.name, *command], check=True, stdout=stdout, env=environment)
         return time.monotonic() - start, int(peak.read()) / 1024
 
 
@@ -122,6 +127,21 @@ def check_form(report, sonoc, form, folder):
     report.require("a run touches what the report says", 0 <= facts["arena_bytes"] - touched < 64)
     for name, bound in OUTPUTS.items():
         report.check(f"error of {name}", errors[name], bound, "")
+    check_run(report, sonoc, form, model, out, facts["arena_bytes"] / MB)
+
+
+def check_run(report, sonoc, form, model, out, arena):
+    """From the file to the first result through the JIT: uncached, put into the cache, and from it."""
+    most = RUN_MEMORY * (model.stat().st_size / MB + arena)
+    command = [sonoc, "run", model, "--backend=jit", "--json", "--quiet", *dim_options(form)]
+    for way, own, seconds in (("no cache", ["--no-cache"], FIRST_RESULT), ("kept", [], FIRST_RESULT), ("again", [], FROM_CACHE)):
+        with tempfile.TemporaryFile("w+") as told:
+            took, megabytes = measure([*command, *own], stdout=told, cache=out / "cache")
+            told.seek(0)
+            run = json.load(told)["seconds"]
+        report.check(f"first result, {way}", took, seconds + run, "s")
+        report.check(f"first result, {way}, memory", megabytes, most, "MB")
+    shutil.rmtree(out / "cache")
 
 
 def check_written(report, sonoc, form, folder):

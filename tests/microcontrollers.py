@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cross import FOLDER, HARNESS, acsnet_model, same_bits
+from cross_models import FOLDER, HARNESS, acsnet_models, same_bits
 
 COMPILER, EMULATOR = "arm-none-eabi-gcc", "qemu-system-arm"
 BOARDS = {  # target: floating-point unit, board, where flash and RAM are
@@ -99,8 +99,8 @@ class Check:
 
     def expected(self, target):
         """The interpreter's outputs."""
-        self.call(self.sonoc, "run", self.model, "--inputs", self.inputs, f"--target={target}", "--outputs",
-                  "want.npz", "--quiet")
+        self.call(self.sonoc, "run", self.model, "--inputs", self.inputs, f"--target={target}", "--backend=interp",
+                  "--outputs", "want.npz", "--quiet")
         with np.load(self.folder / "want.npz") as file:
             return {name: file[name] for name in file.files}
 
@@ -157,8 +157,8 @@ def main():
     if missing:
         print(f"skipped: {', '.join(BOARDS)}: {' and '.join(missing)} not found")
         return
-    acsnet, (image,) = acsnet_model()
-    models = {"acsnet": (acsnet.path, acsnet.inputs, image), "small": small_model()}
+    (acsnet,) = acsnet_models(["ts17"])
+    models = {"acsnet": (acsnet.path, acsnet.inputs, acsnet.arrays[0]), "small": small_model()}
     sonoc = options.sonoc.resolve()
     checks = [Check(sonoc, name, *model, target) for name, model in models.items() for target in BOARDS]
     wrong = []

@@ -52,6 +52,19 @@ GRAPHS = {
     %y = Conv(%x, %w) {pads = [1, 1, 1, 1]}
 }""".replace("WEIGHTS", ", ".join(str(i % 37 / 64 - 0.25) for i in range(40 * 32 * 9))),
     ),
+    "winograd, few tiles": (
+        1,
+        """graph winograd(%x: f32[2,72,14,15]) -> (%y) {
+    %zero = constant f32[] {0}
+    %n = constant f32[] {67392}
+    %one = constant f32[] {1}
+    %shape = constant i64[4] {104, 72, 3, 3}
+    %i = Range(%zero, %n, %one)
+    %s = Sin(%i)
+    %w = Reshape(%s, %shape)
+    %y = Conv(%x, %w) {pads = [1, 1, 1, 1]}
+}""",
+    ),
     "deformable": (
         1,
         """graph deformable(%x: f32[1,32,21,19], %w: f32[33,32,3,3], %o: f32[1,18,21,19], %m: f32[1,9,21,19]) -> (%y) {

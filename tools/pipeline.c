@@ -61,7 +61,9 @@ static bool watches_passes(const Options *o) {
 
 static const Program *compile(void *context) {
     Session *s = context;
-    return pipeline_program(s, s->options->plain);
+    const Program *p = pipeline_program(s, s->options->plain);
+    s->graph = NULL; /* it ends before the session does */
+    return p;
 }
 
 struct sonoc_model *pipeline_kept_model(Session *s) {
@@ -69,13 +71,13 @@ struct sonoc_model *pipeline_kept_model(Session *s) {
     char folder[CACHE_PATH];
     PassOptions passes_chosen = session_pass_options(s, NULL);
     struct sonoc_model *m = model_in(&s->unit);
-    bool kept = !o->no_cache && !watches_passes(o) && cache_folder(folder);
+    bool kept = !o->no_cache && cache_folder(folder);
     s->driver.plain = o->plain;
     Recipe recipe = {
         .driver = &s->driver, .passes = &passes_chosen, .backend = o->backend ? o->backend : backends[0].name,
         .compiler = o->cc,
         .plugins = o->plugin.at, .n_plugins = o->plugin.n, .cache = kept ? folder : NULL,
-        .cache_bytes = o->cache_bytes.value, .compile = compile, .context = s,
+        .cache_bytes = o->cache_bytes.value, .whole = watches_passes(o), .compile = compile, .context = s,
     };
     m->threads = crew_workers(o->threads.value);
     return model_make(m, &recipe) ? m : NULL;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "code_pages.h"
 #include "jit.h"
 
 typedef struct Opened {
@@ -10,11 +11,6 @@ typedef struct Opened {
     const void **constants; /* by buffer id; NULL: `weights` has them in one piece */
     const void *weights;
 } Opened;
-
-void *backend_jit_open(const Program *p, const char *options, RunError *error) {
-    Text code = {.arena = p->unit->arena};
-    return backend_jit_compile(p, options, &code, error) ? backend_jit_bind(p, code.at, code.n, error) : NULL;
-}
 
 bool backend_jit_run(const void *opened, void *arena, const Crew *crew, const void *const *inputs,
                      void *const *outputs, const KernelHook *hook, RunError *error) {
@@ -45,22 +41,31 @@ static bool read_options(JitOptions *to, RunError *error) {
 bool backend_jit_compile(const Program *p, const char *options, Text *code, RunError *error) {
     JitOptions jit;
     (void)options;
-    return read_options(&jit, error) && jit_compile(p, &jit, code, error);
+    bool ok = read_options(&jit, error) && jit_compile(p, &jit, code, error);
+    code_pages_forget();
+    return ok;
 }
 
 static void *open_code(Opened *o, const void *code, size_t bytes, RunError *error) {
     JitOptions jit;
     if (!read_options(&jit, error)) return NULL;
     o->module = jit_load(code, bytes, &jit, error);
+    code_pages_forget();
     return o->module ? o : NULL;
 }
 
-void *backend_jit_bind(const Program *p, const void *code, size_t code_bytes, RunError *error) {
+/* With the constants where the program has them. */
+static void *bind(const Program *p, const void *code, size_t code_bytes, RunError *error) {
     Opened *o = NEW(p->unit->arena, Opened);
     o->constants = NEW_ARRAY(p->unit->arena, const void *, p->buffers.n + 1);
     for (int i = 0; i < p->buffers.n; i++)
         if (p->buffers.at[i]->data) o->constants[i] = p->buffers.at[i]->data->data;
     return open_code(o, code, code_bytes, error);
+}
+
+void *backend_jit_open(const Program *p, const char *options, RunError *error) {
+    Text code = {.arena = p->unit->arena};
+    return backend_jit_compile(p, options, &code, error) ? bind(p, code.at, code.n, error) : NULL;
 }
 
 void *backend_jit_load(Arena *a, const void *code, size_t code_bytes, const void *weights, size_t weights_bytes,

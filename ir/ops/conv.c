@@ -2,8 +2,7 @@
  *
  * The product reads the channels-last, zero-bordered input in place: row m of A is an output pixel,
  * k runs over the taps and the input channels, and columns are output channels.  Padding costs
- * nothing: it is the input's halo. With one input channel a group (depthwise), lanes run over the
- * channels instead. */
+ * nothing: it is the input's halo. */
 #include "conv.h"
 #include "infer.h"
 #include "nest.h"
@@ -271,83 +270,6 @@ static void conv_product(Lower *l, Conv *c) {
     builder_kernel(l->b)->macs *= c->x->dims[0].size * c->groups;
     st_end(l->b);
     st_end(l->b);
-    lower_end_kernel(l);
-}
-
-/* Depthwise: lanes over channels, the taps unrolled by the compiler if it likes. */
-
-/* Constant weights tap by tap, the channels of a tap side by side as lanes want them. */
-static void weights_by_tap(Lower *l, const Conv *c, Storage *to) {
-    int64_t channels = c->w->dims[0].size, taps = value_count(c->w) / channels;
-    Tensor *packed = tensor_new(l->unit->arena, c->w->dtype, 2, (int64_t[]){taps, channels});
-    size_t bytes = (size_t)dtypes[c->w->dtype].bytes;
-    const char *from = c->w->constant->data;
-    char *at = (char *)(uintptr_t)packed->data;
-    for (int64_t tap = 0; tap < taps; tap++)
-        for (int64_t i = 0; i < channels; i++, at += bytes)
-            memcpy(at, from + (size_t)(i * taps + tap) * bytes, bytes);
-    *to = (Storage){.buffer = lower_constant(l, c->w->name, packed), .stride = {1}};
-    for (int64_t d = c->axes - 1, step = channels; d >= 0; step *= c->window.kernel[d--])
-        to->stride[d + 2] = step;
-}
-
-static void depthwise_channels(Lower *l, const Conv *c, const Expr **o, const Expr *first,
-                               int64_t lanes) {
-    DType wide = lower_wide(c->x->dtype);
-    LoopKind kind = lanes > 1 ? LOOP_LANES : LOOP_SERIAL;
-    Buffer *acc = st_local(l->b, "acc", wide, lanes, lanes > 1 ? (int)lanes : 0);
-    const Expr *lane = st_for_n(l->b, kind, "l", lanes);
-    st_store(l->b, acc, lane, conv_bias(l, c, ex_add(l->b, first, lane), wide));
-    st_end(l->b);
-    const Expr *x = ex_offset(l->b, o[0], c->from->stride[0], ex_index(l->b, c->from->offset));
-    const Storage *weights = c->weights;
-    const Expr *w = ex_index(l->b, weights->offset);
-    for (int d = 0; d < c->axes; d++) {
-        const Expr *k = st_for_n(l->b, LOOP_SERIAL, "k", c->window.kernel[d]);
-        x = ex_offset(l->b, tap_position(l, c, d, o[d + 2], k), c->from->stride[d + 2], x);
-        w = ex_offset(l->b, k, weights->stride[d + 2], w);
-    }
-    lane = st_for_n(l->b, kind, "l", lanes);
-    const Expr *channel = ex_add(l->b, first, lane);
-    const Expr *in = ex_div(l->b, channel, ex_index(l->b, c->out_channels));
-    const Expr *xe = ex_load(l->b, c->from->buffer, ex_add(l->b, x, in));
-    const Expr *we =
-        ex_load(l->b, weights->buffer, ex_offset(l->b, channel, weights->stride[0], w));
-    st_acc_mul(l->b, acc, lane, ex_cast(l->b, wide, xe), ex_cast(l->b, wide, we));
-    st_end(l->b);
-    for (int d = 0; d < c->axes; d++) st_end(l->b);
-    lane = st_for_n(l->b, kind, "l", lanes);
-    o[1] = ex_add(l->b, first, lane);
-    lower_store(l, c->out, o, ex_load(l->b, acc, lane));
-    st_end(l->b);
-}
-
-static void conv_depthwise(Lower *l, Conv *c) {
-    int64_t lanes = l->program->target->lanes, channels = c->out->dims[1].size;
-    Storage by_tap;
-    c->from = lower_storage(l, c->x);
-    c->weights = lower_storage(l, c->w);
-    if (c->w->constant) {
-        weights_by_tap(l, c, &by_tap);
-        c->weights = &by_tap;
-    }
-    lower_begin_kernel(l, c->node, NULL);
-    const Expr *o[MAX_RANK];
-    o[0] = st_for_n(l->b, LOOP_PARALLEL, "n", c->x->dims[0].size);
-    for (int d = 0; d < c->axes; d++)
-        o[d + 2] = st_for_n(l->b, LOOP_PARALLEL, "o", c->window.out[d]);
-    if (channels / lanes) {
-        const Expr *block = st_for_n(l->b, LOOP_PARALLEL, "block", channels / lanes);
-        depthwise_channels(l, c, o, ex_offset(l->b, block, lanes, ex_index(l->b, 0)), lanes);
-        st_end(l->b);
-    }
-    if (channels % lanes) {
-        const Expr *i = st_for_n(l->b, LOOP_SERIAL, "c", channels % lanes);
-        depthwise_channels(l, c, o, ex_add(l->b, i, ex_index(l->b, channels / lanes * lanes)), 1);
-        st_end(l->b);
-    }
-    builder_kernel(l->b)->macs = value_count(c->out) * value_count(c->w) / c->w->dims[0].size;
-    for (int d = 0; d < c->axes + 1; d++) st_end(l->b);
     lower_end_kernel(l);
 }
 

@@ -31,4 +31,7 @@ bool winograd_pays(const Conv *c);
 int64_t winograd_outputs(const Conv *c, int d);
 void conv_winograd(Lower *l, Conv *c);
 
+/* depthwise.c: one input channel a group. */
+void conv_depthwise(Lower *l, Conv *c);
+
 #endif

@@ -4,12 +4,12 @@
  * B is packed so that a k step reads tile_vectors * lanes neighbours; A is read in place, one
  * broadcast a row. Blocks of rows are so long that their part of A stays in cache. */
 #include "gemm.h"
-#include "interp.h"
 #include "ops.h"
 #include "pairs.h"
 
 enum {
     ENOUGH_BLOCKS = 16, /* of rows, for threads */
+    LATE = 4096,        /* elements of a constant that may be made later */
     CHUNK = 384         /* longest chain of multiply-adds, where the inner dimension can be cut */
 };
 
@@ -48,15 +48,23 @@ static void plan_chunks(Gemm *g) {
     }
 }
 
+/* Rows of a tile: a few less than fill the registers, where tiles that overlap would compute more. */
+static int best_rows(const Target *t, int64_t rows) {
+    int best = t->tile_rows;
+    for (int n = best - 1; 3 * n > 2 * t->tile_rows; n--)
+        if (round_up(rows, n) * 104 < round_up(rows, best) * 100) best = n;
+    return best;
+}
+
 void gemm_plan(Lower *l, Gemm *g) {
     const Target *t = l->program->target;
     g->inner = 1;
     for (int i = 0; i < g->n_k; i++) g->inner *= g->k_extent[i];
     plan_chunks(g);
     g->lanes = dtypes[g->wide].bytes > 4 && t->lanes > 1 ? t->lanes / 2 : t->lanes;
-    g->tile_rows = t->tile_rows;
+    g->tile_rows = best_rows(t, g->rows);
     g->tile_vectors = t->tile_vectors;
-    if (g->rows < g->tile_rows) { /* few rows: wider tiles keep the accumulators busy */
+    if (g->rows < t->tile_rows) { /* few rows: wider tiles keep the accumulators busy */
         int accumulators = t->tile_rows * t->tile_vectors;
         g->tile_rows = (int)g->rows;
         g->tile_vectors = accumulators / g->tile_rows < 8 ? accumulators / g->tile_rows : 8;
@@ -136,7 +144,7 @@ static void pack_loops(Lower *l, const Gemm *g, int64_t batches, const Buffer *s
     st_end(l->b);
 }
 
-/* Runs the packing loops in the interpreter, now. */
+/* The packing loops are a program of their own, which makes the constant when it is needed (constant.c). */
 static void pack_constant(Lower *l, Gemm *g, int64_t batches, const Buffer *source,
                           const char *name) {
     Program *kept = l->program;
@@ -153,15 +161,11 @@ static void pack_constant(Lower *l, Gemm *g, int64_t batches, const Buffer *sour
     pack_loops(l, g, batches, from);
     builder_end(l->b);
     l->b = NULL;
-    Tensor *packed = tensor_new(l->unit->arena, step_type(g), 1, &count);
-    void *out = (void *)packed->data;
-    InterpError error;
-    if (!interp_run(l->program, NULL, &out, &error))
-        BUG(l->unit, "packing '%s': %s", name, error.message);
+    const Program *maker = l->program;
     l->program = kept;
-    unit_forget(l->unit, source->data->data,
-                (size_t)source->count * (size_t)dtypes[source->type].bytes);
-    g->b = lower_constant(l, name, packed);
+    g->b = program_add_buffer(kept, name, step_type(g), count, BUF_CONST);
+    g->b->maker = maker;
+    if (count < LATE || !dtype_is_float(step_type(g))) constant_make(kept, g->b); /* its elements may be asked for */
 }
 
 void gemm_pack(Lower *l, Gemm *g, int64_t batches, const Buffer *source) {

@@ -36,7 +36,7 @@ static bool store(const char *name, size_t size, int64_t limit) {
     cache_next_part(w);
     cache_write(w, "end", 3);
     free(bytes);
-    return cache_end(w, true, limit);
+    return cache_end(w, true, limit, NULL);
 }
 
 static bool is_there(const char *name) {
@@ -90,11 +90,11 @@ static void test_store(void) {
 static void test_dropped(void) {
     CacheWriter *w = cache_begin(folder, key_of("never"));
     cache_write(w, "never", 5);
-    assert(!cache_end(w, false, 1 << 20) && !is_there("never"));
+    assert(!cache_end(w, false, 1 << 20, NULL) && !is_there("never"));
     assert(!store("large", 100000, 1 << 16) && !is_there("large"));
     w = cache_begin(folder, key_of("parts"));
     for (int i = 0; i < CACHE_PARTS; i++) cache_next_part(w);
-    assert(!cache_end(w, true, 1 << 20) && !is_there("parts"));
+    assert(!cache_end(w, true, 1 << 20, NULL) && !is_there("parts"));
     run_shell("test -z \"$(ls -A sub/cache)\"");
 }
 

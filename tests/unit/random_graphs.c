@@ -3,10 +3,12 @@
  *     unit_random_graphs [COUNT [FIRST_SEED]]
  *     unit_random_graphs print SEED
  *
- * Of every graph: -O0 and -O1 give the same bits, and at -O2 every pass keeps its promise.  A graph that shows something
- * else is printed, with its seed. */
+ * Of every graph: -O0 and -O1 give the same bits, at -O2 every pass keeps its promise, and machine code, if LLVM is
+ * there, gives the bits of the interpreter.  A graph that shows something else is printed, with its seed. */
+#include "backends.h"
 #include "check.h"
 #include "graph_run.h"
+#include "lower.h"
 #include "ops/expand.h"
 
 #include <math.h>
@@ -405,15 +407,53 @@ static const Tensor **run_at(Unit *u, const Graph *g, int level, const Tensor *c
     return outputs;
 }
 
-static const char *levels_differ(Unit *u, const Graph *g, uint64_t seed) {
-    static const Pass exact = {.name = "-O1", .promise = CLASS_BIT};
+static const Tensor **random_inputs(Unit *u, const Graph *g, uint64_t seed) {
     const Tensor **inputs = NEW_ARRAY(u->arena, const Tensor *, g->inputs.n + 1);
     for (int i = 0; i < g->inputs.n; i++) {
         int64_t dims[MAX_RANK];
         for (int d = 0; d < g->inputs.at[i]->rank; d++) dims[d] = g->inputs.at[i]->dims[d].size;
         inputs[i] = tensor_random(u->arena, DT_F32, g->inputs.at[i]->rank, dims, &seed);
     }
+    return inputs;
+}
+
+static const char *levels_differ(Unit *u, const Graph *g, const Tensor *const *inputs) {
+    static const Pass exact = {.name = "-O1", .promise = CLASS_BIT};
     return results_differ(u->arena, &exact, g, run_at(u, g, 1, inputs), run_at(u, g, 0, inputs));
+}
+
+/* The program that the command line makes of a graph. */
+static Program *program_of(Unit *u, const Graph *g) {
+    PassOptions options = pass_options_default();
+    Graph *own = graph_copy(u, g);
+    Program *p = NULL;
+    if (passes_run(own, &options))
+        p = lower_graph(own, &(LowerOptions){.target = target_find("x86-64-v3"), .name = "random", .real = true});
+    if (!p) BUG(u, "the lowering refuses it: %s", diag_first(u));
+    program_plan(p);
+    return p;
+}
+
+static const Tensor **run_by(const Backend *b, const Program *p, const Tensor *const *inputs) {
+    Arena *a = p->unit->arena;
+    const void **from = NEW_ARRAY(a, const void *, p->inputs.n + 1);
+    void **to = NEW_ARRAY(a, void *, p->outputs.n + 1);
+    const Tensor **outputs = NEW_ARRAY(a, const Tensor *, p->outputs.n + 1);
+    RunError error;
+    for (int i = 0; i < p->inputs.n; i++) from[i] = inputs[i]->data;
+    for (int i = 0; i < p->outputs.n; i++) {
+        Tensor *t = tensor_new(a, p->outputs.at[i].dtype, p->outputs.at[i].rank, p->outputs.at[i].dims);
+        outputs[i] = t;
+        to[i] = (void *)t->data;
+    }
+    if (!backend_run(b, p, NULL, from, to, &error)) BUG(p->unit, "%s: %s", b->name, error.message);
+    return outputs;
+}
+
+static const char *machine_code_differs(Unit *u, const Graph *g, const Backend *jit, const Tensor *const *inputs) {
+    static const Pass exact = {.name = "machine code", .promise = CLASS_BIT};
+    Program *p = program_of(u, g);
+    return results_differ(u->arena, &exact, g, run_by(jit, p, inputs), run_by(backend_find("interp"), p, inputs));
 }
 
 static bool fail(const Graph *g, uint64_t seed, const char *what, const char *shown) {
@@ -428,8 +468,12 @@ typedef struct Totals { int checked, unchecked, nodes; bool seen[OP_COUNT]; } To
 static bool check_graph(Unit *u, const Graph *g, uint64_t seed, Totals *totals) {
     CheckReport report;
     PassOptions options = pass_options_default();
-    const char *what = levels_differ(u, g, seed);
+    const Tensor **inputs = random_inputs(u, g, seed);
+    const Backend *jit = backend_find("jit");
+    const char *what = levels_differ(u, g, inputs);
     if (what) return fail(g, seed, arena_format(u->arena, "-O1 is not -O0: %s", what), NULL);
+    what = jit ? machine_code_differs(u, g, jit, inputs) : NULL;
+    if (what) return fail(g, seed, arena_format(u->arena, "machine code is not the interpreter: %s", what), NULL);
     bool ok = passes_check(g, &options, &report);
     totals->checked += report.checked;
     totals->unchecked += report.unchecked;
@@ -467,6 +511,7 @@ int main(int argc, char **argv) {
     int count = argc > 1 ? atoi(argv[1]) : COUNT, failed = 0, operators = 0;
     uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     Totals totals = {0};
+    if (!backend_find("jit")) printf("skipped: random graphs by machine code: sonoc was built without LLVM\n");
     for (int i = 0; i < count; i++) failed += !try_seed(first + (uint64_t)i, &totals);
     for (int i = 0; i < OP_COUNT; i++) operators += totals.seen[i];
     printf("%d graphs of %d nodes and %d operators, %d changes by passes checked, %d failed\n", count, totals.nodes, operators,

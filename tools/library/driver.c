@@ -119,7 +119,7 @@ static bool is_debug(const Driver *d) {
 Program *driver_lower(const Driver *d, Graph *g, const PassOptions *chosen) {
     driver_stage(d, "lowering");
     Program *p = lower_graph(g, &(LowerOptions){
-        .target = d->target, .name = path_stem(d->unit->arena, d->path), .plain = d->plain,
+        .target = d->target, .name = path_stem(d->unit->arena, d->path), .plain = d->plain, .make_later = d->make_later,
         .real = chosen->level >= 2 && chosen->exactness >= CLASS_REAL,
     });
     if (!p) return NULL;

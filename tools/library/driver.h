@@ -19,6 +19,7 @@ typedef struct Driver {
     const char *rules;               /* a file; NULL: none */
     const Target *target;
     bool plain;                      /* lower by definition */
+    bool make_later;                 /* of LowerOptions */
     bool check_kernels;              /* in builds with NDEBUG, too */
     void (*stage)(void *context, const char *what);   /* told what is being done; NULL: nobody asks */
     void *context;

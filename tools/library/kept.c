@@ -96,23 +96,37 @@ static bool files_are_same(Unit *u, const MetaFiles *files) {
 
 static void close_entry(void *entry) { cache_close(entry); }
 
-static bool load_entry(struct sonoc_model *m, const Recipe *r, const CacheEntry *e) {
-    const CacheSpan *meta = &e->parts[PART_META], *code = &e->parts[PART_CODE], *weights = &e->parts[PART_WEIGHTS];
-    MetaFiles files = {0};
-    RunError error;
-    if (!meta_read(meta->at, meta->n, m, &files) || !files_are_same(m->unit, &files)) return false;
-    m->backend = backend_find(r->backend);
-    m->opened = code_backend_find(r->backend)->load(m->unit->arena, code->at, code->n, weights->at, weights->n, &error);
+/* An entry that is closed when the model's unit ends. */
+static CacheEntry *entry_new(struct sonoc_model *m) {
+    CacheEntry *entry = NEW(m->unit->arena, CacheEntry);
+    unit_at_end(m->unit, close_entry, entry);
+    return entry;
+}
+
+static bool load_code(struct sonoc_model *m, const Recipe *r, CacheSpan code, CacheSpan weights, RunError *error) {
+    const CodeBackend *b = code_backend_find(r->backend);
+    m->opened = b->load(m->unit->arena, code.at, code.n, weights.at, weights.n, error);
     return m->opened;
 }
 
 static bool find_entry(struct sonoc_model *m, const Recipe *r, CacheKey key) {
-    CacheEntry *entry = NEW(m->unit->arena, CacheEntry);
-    unit_at_end(m->unit, close_entry, entry);
-    return cache_open(r->cache, key, entry) && load_entry(m, r, entry);
+    CacheEntry *entry = entry_new(m);
+    MetaFiles files = {0};
+    RunError error;
+    if (!cache_open(r->cache, key, entry)) return false;
+    const CacheSpan *parts = entry->parts;
+    return meta_read(parts[PART_META].at, parts[PART_META].n, m, &files) && files_are_same(m->unit, &files) &&
+           load_code(m, r, parts[PART_CODE], parts[PART_WEIGHTS], &error);
 }
 
-/* Keeping. */
+/* Making. */
+
+/* What is made of a model, in memory that outlives the making. */
+typedef struct Made {
+    Text meta, code;
+    CacheEntry *entry;       /* mapped, if it was kept */
+    CacheSpan weights;       /* if it was not */
+} Made;
 
 static void write_label(CacheWriter *w, const Recipe *r) {
     cache_write(w, r->driver->path, strlen(r->driver->path));
@@ -121,10 +135,21 @@ static void write_label(CacheWriter *w, const Recipe *r) {
     cache_write(w, settings, strcspn(settings, "'"));
 }
 
-/* The image of weights.h, without making it in memory. */
+static int64_t largest_constant(const Program *p, const WeightsImage *image) {
+    int64_t most = 0;
+    for (int i = 0; i < p->buffers.n; i++) {
+        const Buffer *b = p->buffers.at[i];
+        int64_t bytes = image->offsets[i] < 0 ? 0 : b->count * dtypes[b->type].bytes;
+        if (bytes > most) most = bytes;
+    }
+    return most;
+}
+
+/* The image of weights.h, one constant after the other: it is never in memory as a whole. */
 static void write_weights(CacheWriter *w, const Program *p) {
     static const char zeros[WEIGHTS_ALIGN];
     WeightsImage image = weights_place(p);
+    char *elements = arena_alloc(p->unit->arena, (size_t)largest_constant(p, &image));
     int64_t at = 0;
     for (int i = 0; i < p->buffers.n; i++) {
         const Buffer *b = p->buffers.at[i];
@@ -132,29 +157,48 @@ static void write_weights(CacheWriter *w, const Program *p) {
         if (image.offsets[i] < at || image.offsets[i] - at >= WEIGHTS_ALIGN)
             BUG(p->unit, "constant '%s' is out of its order in the image", b->name);
         size_t bytes = (size_t)b->count * (size_t)dtypes[b->type].bytes;
+        constant_copy(b, elements);
         cache_write(w, zeros, (size_t)(image.offsets[i] - at));
-        cache_write(w, b->data->data, bytes);
+        cache_write(w, elements, bytes);
         at = image.offsets[i] + (int64_t)bytes;
     }
     cache_write(w, zeros, (size_t)(image.bytes - at));
 }
 
-static void keep(const struct sonoc_model *m, const Recipe *r, CacheKey key, const Text *code, const MetaFiles *files) {
-    CacheWriter *w = cache_begin(r->cache, key);
-    Text meta = {.arena = m->unit->arena};
-    if (!w) {
+/* A writer that is still there when memory ends. */
+static void abandon_writer(void *context) {
+    CacheWriter **w = context;
+    if (*w) cache_end(*w, false, 0, NULL);
+}
+
+/* false: it cannot be kept. */
+static bool keep(const struct sonoc_model *m, const Recipe *r, CacheKey key, const Made *made) {
+    CacheWriter **w = NEW(m->unit->arena, CacheWriter *);
+    if (weights_place(m->program).bytes > r->cache_bytes) return false;
+    unit_at_end(m->unit, abandon_writer, w);
+    *w = cache_begin(r->cache, key);
+    if (!*w) {
         diag_note(m->unit, "the compiled model cannot be kept in %s", r->cache);
-        return;
+        return false;
     }
-    meta_write(m, files, &meta);
-    write_label(w, r);
-    cache_next_part(w);
-    cache_write(w, meta.at, meta.n);
-    cache_next_part(w);
-    cache_write(w, code->at, code->n);
-    cache_next_part(w);
-    write_weights(w, m->program);
-    cache_end(w, true, r->cache_bytes);
+    write_label(*w, r);
+    cache_next_part(*w);
+    cache_write(*w, made->meta.at, made->meta.n);
+    cache_next_part(*w);
+    cache_write(*w, made->code.at, made->code.n);
+    cache_next_part(*w);
+    write_weights(*w, m->program);
+    bool kept = cache_end(*w, true, r->cache_bytes, made->entry);
+    *w = NULL;
+    return kept;
+}
+
+static CacheSpan make_weights(const Program *p) {
+    WeightsImage image = weights_place(p);
+    size_t bytes = image.bytes > 4096 ? (size_t)image.bytes : 4096; /* arenas align such to 64 */
+    char *at = arena_alloc(unit_lasting(p->unit), bytes);
+    weights_fill(p, &image, at);
+    return (CacheSpan){at, (size_t)image.bytes};
 }
 
 typedef struct Collected {
@@ -167,36 +211,66 @@ static void collect_file(void *context, const char *location, const void *bytes,
     vec_push(c->unit->arena, &c->files, ((MetaFile){location, key_of_bytes(bytes, n)}));
 }
 
-static bool compile_and_keep(struct sonoc_model *m, Recipe *r, CacheKey key) {
-    const CodeBackend *b = code_backend_find(r->backend);
+/* Code first, weights then, in memory that the code's making has left. */
+static bool make(struct sonoc_model *m, Recipe *r, const CacheKey *key, Made *made) {
     Collected collected = {.unit = m->unit};
-    Text code = {.arena = m->unit->arena};
     RunError error = {0};
-    r->driver->import.on_file = collect_file;
+    r->driver->import.on_file = key ? collect_file : NULL;
     r->driver->import.context = &collected;
+    r->driver->make_later = true;
     m->program = r->compile(r->context);
     if (!m->program) return false;
     driver_stage(r->driver, "making code");
     model_fill(m, r->backend);
-    if (!b->compile(m->program, r->compiler, &code, &error)) return model_failed(m, &error);
-    keep(m, r, key, &code, &collected.files);
-    m->opened = b->bind(m->program, code.at, code.n, &error);
-    return m->opened || model_failed(m, &error);
+    meta_write(m, &collected.files, &made->meta);
+    if (!code_backend_find(r->backend)->compile(m->program, r->compiler, &made->code, &error))
+        return model_failed(m, &error);
+    memory_trim();
+    unit_forget_files(m->unit);
+    driver_stage(r->driver, "packing weights");
+    if (!key || !keep(m, r, *key, made)) made->weights = make_weights(m->program);
+    return true;
 }
 
-bool model_make(struct sonoc_model *m, Recipe *r) {
-    const CodeBackend *b = r->cache ? code_backend_find(r->backend) : NULL;
+static bool open_made(struct sonoc_model *m, const Recipe *r, const Made *made) {
+    CacheSpan code = {made->code.at, made->code.n};
+    MetaFiles files = {0};
     RunError error = {0};
-    CacheKey key;
-    if (b) {
-        driver_stage(r->driver, "looking into the cache");
-        const char *machine = b->machine(m->unit->arena, r->compiler, &error);
-        m->backend = backend_find(r->backend);
-        if (!machine) return model_failed(m, &error);
-        if (find_key(r, machine, &key)) return find_entry(m, r, key) || compile_and_keep(m, r, key);
-    }
+    if (!meta_read(made->meta.at, made->meta.n, m, &files)) BUG(m->unit, "what was written of the model makes no sense");
+    return load_code(m, r, code, made->entry->map ? made->entry->parts[PART_WEIGHTS] : made->weights, &error) ||
+           model_failed(m, &error);
+}
+
+/* Graph and loops end before the model runs. */
+static bool make_apart(struct sonoc_model *m, Recipe *r, const CacheKey *key) {
+    Unit *u = m->unit;
+    Made made = {.meta.arena = u->arena, .code.arena = u->arena, .entry = entry_new(m)};
+    unit_part_begin(u);
+    bool ok = make(m, r, key, &made);
+    unit_part_end(u);
+    m->program = NULL;
+    unit_forget_files(u);
+    memory_trim();
+    return ok && open_made(m, r, &made);
+}
+
+static bool make_here(struct sonoc_model *m, const Recipe *r) {
     m->program = r->compile(r->context);
     if (!m->program) return false;
     driver_stage(r->driver, "making code");
     return model_open_program(m, r->backend, r->compiler);
+}
+
+bool model_make(struct sonoc_model *m, Recipe *r) {
+    const CodeBackend *b = r->whole ? NULL : code_backend_find(r->backend);
+    RunError error = {0};
+    CacheKey key;
+    m->backend = backend_find(r->backend);
+    if (!b) return make_here(m, r);
+    if (!r->cache) return make_apart(m, r, NULL);
+    driver_stage(r->driver, "looking into the cache");
+    const char *machine = b->machine(m->unit->arena, r->compiler, &error);
+    if (!machine) return model_failed(m, &error);
+    if (!find_key(r, machine, &key)) return make_apart(m, r, NULL);
+    return find_entry(m, r, key) || make_apart(m, r, &key);
 }

@@ -15,7 +15,8 @@ typedef struct Recipe {
     int n_plugins;
     const char *cache;               /* a folder; NULL: nothing is kept */
     int64_t cache_bytes;             /* what the folder may grow to */
-    const Program *(*compile)(void *context);    /* NULL: reported */
+    bool whole;                      /* graph and program are there as long as the unit; the cache is not asked */
+    const Program *(*compile)(void *context);    /* its memory ends when the model is made; NULL: reported */
     void *context;
 } Recipe;
 

@@ -46,3 +46,37 @@ w = np.sin(np.arange(189.0)).reshape(21, 3, 3)
 p = np.pad(x[0], ((0, 0), (1, 1), (1, 1)))
 windows = np.lib.stride_tricks.sliding_window_view(p, (3, 3), (1, 2))[:, ::2]
 y = np.einsum("chwij,cij->chw", windows, w)[None]
+===
+num atol=1e-4
+graph depthwise_dilated_two_outputs_a_channel(%x: f32[2,8,6,23]) -> (%y) {
+    %zero = constant f32[] {0}
+    %n = constant f32[] {160}
+    %one = constant f32[] {1}
+    %shape = constant i64[4] {16, 1, 2, 5}
+    %i = Range(%zero, %n, %one)
+    %s = Sin(%i)
+    %w = Reshape(%s, %shape)
+    %c = Conv(%x, %w) {group = 8, pads = [0, 3, 1, 4], dilations = [2, 2], strides = [1, 3]}
+    %y = Relu(%c)
+}
+---
+w = np.sin(np.arange(160.0)).reshape(8, 2, 2, 5)
+p = np.pad(x, ((0, 0), (0, 0), (0, 1), (3, 4)))
+windows = np.lib.stride_tricks.sliding_window_view(p, (3, 9), (2, 3))[:, :, :, ::3, ::2, ::2]
+y = np.maximum(np.einsum("nchwij,cdij->ncdhw", windows, w).reshape(2, 16, 5, 8), 0)
+===
+num atol=1e-4
+graph depthwise_of_a_long_kernel(%x: f32[1,16,20]) -> (%y) {
+    %zero = constant f32[] {0}
+    %n = constant f32[] {144}
+    %one = constant f32[] {1}
+    %shape = constant i64[3] {16, 1, 9}
+    %i = Range(%zero, %n, %one)
+    %s = Sin(%i)
+    %w = Reshape(%s, %shape)
+    %y = Conv(%x, %w) {group = 16, pads = [4, 4]}
+}
+---
+w = np.sin(np.arange(144.0)).reshape(16, 9)
+p = np.pad(x[0], ((0, 0), (4, 4)))
+y = np.einsum("cwi,ci->cw", np.lib.stride_tricks.sliding_window_view(p, 9, 1), w)[None]

@@ -16,6 +16,24 @@ p = np.pad(x[0], ((0, 0), (1, 1), (1, 1)))
 windows = np.lib.stride_tricks.sliding_window_view(p, (3, 3), (1, 2))
 y = np.maximum(np.einsum("chwij,ocij->ohw", windows, w), 0)[None]
 ===
+num atol=1e-4
+graph g(%x: f32[1,72,14,15], %r: f32[1,104,14,15]) -> (%y) {
+    %zero = constant f32[] {0}
+    %n = constant f32[] {67392}
+    %one = constant f32[] {1}
+    %shape = constant i64[4] {104, 72, 3, 3}
+    %i = Range(%zero, %n, %one)
+    %s = Sin(%i)
+    %w = Reshape(%s, %shape)
+    %c = Conv(%x, %w) {pads = [1, 1, 1, 1]}
+    %y = Add(%c, %r)
+}
+---
+w = np.sin(np.arange(67392.0)).reshape(104, 72, 3, 3)
+p = np.pad(x[0], ((0, 0), (1, 1), (1, 1)))
+windows = np.lib.stride_tricks.sliding_window_view(p, (3, 3), (1, 2))
+y = np.einsum("chwij,ocij->ohw", windows, w)[None] + r
+===
 num atol=1e-5
 graph g(%x: f32[1,16,5,7], %b: f32[24]) -> (%y) {
     %zero = constant f32[] {0}
