@@ -433,6 +433,7 @@ static void print_macros(Text *out) {
              "#define INLINE static inline __attribute__((always_inline, unused))\n"
              "#define KERNEL static __attribute__((noinline))\n"
              "#define LOCAL __attribute__((aligned(64)))\n"
+             "#define PREFETCH(p) __builtin_prefetch((p), 0, 2)\n"
              "/* vectors never cross a call, so it does not matter how they would be passed */\n"
              "#pragma GCC diagnostic ignored \"-Wpsabi\"\n");
 }

@@ -298,6 +298,10 @@ static void check_stmt(Checker *c, const Stmt *s) {
     case ST_LOCAL: map_set(&c->locals, (uintptr_t)s->buffer, (void *)(uintptr_t)(c->shared.n + 1)); break;
     case ST_STORE:
     case ST_ACC: check_write(c, s); break;
+    case ST_PREFETCH:
+        check_expr(c, s->index);
+        if (!may_prefetch(s->buffer, s->index)) wrong(c, "is prefetched", s->buffer->name);
+        break;
     }
 }
 

@@ -264,7 +264,7 @@ static Value compute(Emitter *e, const Expr *x) {
 Value expr_value(Emitter *e, const Expr *x) {
     if (x->kind == EX_CONST) return const_value(e, x);
     if (x->kind == EX_VAR) {
-        Value v = e->vars[x->var->id];
+        Value v = var_value(e, x->var);
         if (!v) BUG(e->program->unit, "kernel %s: variable %s out of scope", e->kernel->name, x->var->name);
         return v;
     }

@@ -28,6 +28,7 @@ typedef struct Product {
     int64_t gathered_count;         /* elements of a pixel that are gathered at a time */
     Buffer *gathered;               /* [pixel][tap][channel], or [pixel][channel of the chunk] */
     Buffer *sums;                   /* of a block, where it is streamed */
+    const Expr *block_pixels;       /* of the block at hand, where it is streamed; whole tiles */
     const Expr *n, *number, *group; /* image, block of pixels, weight group at hand */
     const Expr *begin;              /* in what is gathered, of the branch at hand */
 } Product;
@@ -63,6 +64,18 @@ static int64_t block_of(Lower *l, int64_t pixels, int64_t bytes) {
         best_rows = rows;
     }
     return best;
+}
+
+/* Where a block is streamed: whole tiles of rows, so many that the sums of a block and what is
+ * gathered of a chunk just stay in the second-level cache: the weights come through it once a
+ * block. */
+static int64_t streamed_block_of(Lower *l, const Gemm *g, int64_t pixels, int64_t bytes) {
+    int64_t tiles = (pixels + g->tile_rows - 1) / g->tile_rows;
+    int64_t most = l->program->target->l2_bytes / 5 * 4 / bytes / g->tile_rows;
+    if (most < LEAST_BLOCK / g->tile_rows) most = LEAST_BLOCK / g->tile_rows;
+    int64_t blocks = (tiles + most - 1) / most;
+    if (blocks < FEW_BLOCKS && tiles > 1) blocks += blocks % 2;
+    return (tiles + blocks - 1) / blocks * g->tile_rows;
 }
 
 static Product product_of(Node *n) {
@@ -273,7 +286,7 @@ static const Expr *weight_at(Lower *l, const Product *p, const Expr *m, int bran
 static void keep_corners(Lower *l, const Product *p, const Corners *c, const Expr *ky,
                          const Expr *kx) {
     Taken t;
-    const Expr *m = st_for_n(l->b, LOOP_PARALLEL, "pixel", p->block);
+    const Expr *m = st_for(l->b, LOOP_PARALLEL, "pixel", p->block_pixels);
     find_corners(l, p, m, ky, kx, ex_index(l->b, 0), &t);
     for (int i = 0; i < CORNERS; i++) {
         if (!i || t.from[i]->lo < c->from->lo) c->from->lo = t.from[i]->lo;
@@ -290,7 +303,7 @@ static void keep_corners(Lower *l, const Product *p, const Corners *c, const Exp
 static void gather_chunk(Lower *l, const Product *p, const Corners *c, const Expr *first,
                          int64_t count) {
     Taken t;
-    const Expr *m = st_for_n(l->b, LOOP_PARALLEL, "pixel", p->block);
+    const Expr *m = st_for(l->b, LOOP_PARALLEL, "pixel", p->block_pixels);
     for (int i = 0; i < CORNERS; i++) {
         const Expr *from = ex_load(l->b, c->from, ex_offset(l->b, m, CORNERS, ex_index(l->b, i)));
         t.from[i] = st_let(l->b, "corner", ex_add(l->b, from, first));
@@ -304,8 +317,18 @@ static void gather_chunk(Lower *l, const Product *p, const Corners *c, const Exp
     st_end(l->b);
 }
 
-static void stream_block(Lower *l, Product *p, const Gemm *g) {
+/* The last block has fewer tiles. */
+static void count_tiles(Lower *l, Product *p, Gemm *g) {
+    int64_t tiles = p->block / g->tile_rows, all = (p->pixels + g->tile_rows - 1) / g->tile_rows;
+    const Expr *before = ex_offset(l->b, p->number, tiles, ex_index(l->b, 0));
+    g->tiles = ex_min(l->b, ex_index(l->b, tiles), ex_sub(l->b, ex_index(l->b, all), before));
+    g->tiles = st_let(l->b, "tiles", g->tiles);
+    p->block_pixels = ex_offset(l->b, g->tiles, g->tile_rows, ex_index(l->b, 0));
+}
+
+static void stream_block(Lower *l, Product *p, Gemm *g) {
     int64_t count = g->k_extent[g->n_k - 1], chunks = p->in / p->width / p->branches / count;
+    count_tiles(l, p, g);
     Corners corners = corners_make(l, p, g->wide);
     p->begin = ex_index(l->b, 0);
     gemm_sums_begin(l, g, p->sums);
@@ -380,7 +403,10 @@ static void plan_block(Lower *l, Product *p, Gemm *g) {
         count = g->row_step * p->branches;
     }
     p->gathered_count = count;
-    p->block = block_of(l, p->pixels, bytes * (p->is_streamed ? count + p->columns : count));
+    if (p->is_streamed)
+        p->block = streamed_block_of(l, g, p->pixels, bytes * (g->row_step + p->columns));
+    else
+        p->block = block_of(l, p->pixels, bytes * count);
     g->rows = p->block;
 }
 

@@ -9,7 +9,9 @@
 
 enum {
     ENOUGH_BLOCKS = 16, /* of rows, for threads */
+    LEAST_TILES = 8,    /* in a block, where threads share blocks of rows */
     LATE = 4096,        /* elements of a constant that may be made later */
+    LINE = 64,          /* bytes that a prefetch brings */
     CHUNK = 384         /* longest chain of multiply-adds, where the inner dimension can be cut */
 };
 
@@ -191,7 +193,10 @@ typedef struct Tile {
     int64_t rows, vectors;
     int64_t valid; /* columns of the block; the rest is padding */
     Buffer *acc, *rows_of_block;
-    Buffer *sums; /* of the whole block, where the inner dimension is cut; else NULL */
+    Buffer *sums;     /* of the whole block, where the inner dimension is cut; else NULL */
+    int64_t ahead;    /* how far behind a chunk of B the one lies that is used next */
+    int64_t tiles;    /* that use a chunk of B one after the other, at most */
+    const Expr *turn; /* which of them this is */
 } Tile;
 
 static const Expr *in_tile(Lower *l, const Tile *t, const Expr *i, const Expr *j,
@@ -339,9 +344,31 @@ static void close_k(Lower *l, int from, int to) {
     for (int d = from; d < to; d++) st_end(l->b);
 }
 
+static int64_t chunk_inner(const Gemm *g) {
+    int64_t inner = 1;
+    for (int d = g->n_outer; d < g->n_k; d++) inner *= g->k_extent[d];
+    return inner;
+}
+
+/* B comes from far where it does not stay in cache.  While a chunk of it is used the next one is
+ * asked for, a piece by each tile. */
+static void prefetch(Lower *l, const Tile *t, const Expr *chunk) {
+    const Gemm *g = t->gemm;
+    int64_t bytes = dtypes[g->wide].bytes, line = LINE / bytes;
+    int64_t count = chunk_inner(g) * t->vectors * g->lanes, cache = l->program->target->l2_bytes;
+    if (!cache || gemm_packed_count(g) * bytes <= cache / 2 || t->tiles < 2) return;
+    int64_t piece = (count / line + t->tiles - 1) / t->tiles;
+    const Expr *i = st_for_n(l->b, LOOP_SERIAL, "p", piece);
+    const Expr *at = ex_offset(l->b, ex_offset(l->b, t->turn, piece, i), line, t->b);
+    at = ex_offset(l->b, chunk, count, ex_add(l->b, at, ex_index(l->b, t->ahead)));
+    st_prefetch(l->b, g->b, ex_min(l->b, at, ex_index(l->b, g->b->count - 1)));
+    st_end(l->b);
+}
+
 static void multiply(Lower *l, const Tile *t, const Expr *flat, const Expr *offset) {
     const Gemm *g = t->gemm;
     Rows rows = tile_rows_of(l, t);
+    prefetch(l, t, flat);
     open_k(l, g, g->n_outer, g->n_k, &flat, &offset);
     Buffer *b = st_local(l->b, "b", step_type(g), t->vectors * g->lanes, g->lanes);
     multiply_step(l, t, rows, offset, ex_offset(l->b, flat, t->vectors * g->lanes, t->b), b);
@@ -394,7 +421,8 @@ static const Expr *first_row(Lower *l, const Gemm *g, const Block *block, const 
 }
 
 static void open_tiles(Lower *l, Tile *t, const Block *block) {
-    t->number = st_for(l->b, LOOP_SERIAL, "tile", block->count);
+    t->number = t->turn = st_for(l->b, LOOP_SERIAL, "tile", block->count);
+    t->tiles = block->most;
     t->m0 = first_row(l, t->gemm, block, t->number);
 }
 
@@ -440,6 +468,7 @@ static void column_block(Lower *l, const Gemm *g, const Block *block, const Expr
     t.vectors = round_up(valid, g->lanes) / g->lanes;
     t.column = ex_offset(l->b, number, tile_columns(g), ex_index(l->b, 0));
     t.b = ex_offset(l->b, t.column, g->inner, g->b_offset);
+    t.ahead = chunk_inner(g) * t.vectors * g->lanes;
     if (g->n_outer)
         chunked_sums(l, &t, block);
     else
@@ -465,18 +494,50 @@ static int64_t row_bytes(const Gemm *g) {
     return dtypes[g->a->type].bytes * g->inner / (g->n_k > 1 ? g->k_extent[0] : 1);
 }
 
+/* Threads share rows where B stays in the cache of each: their rows of the result are theirs again
+ * in the next operator. */
+static bool by_rows(const Target *t, const Gemm *g, int64_t n_tiles) {
+    return n_tiles >= ENOUGH_BLOCKS &&
+           dtypes[g->wide].bytes * g->inner * g->columns <= t->l2_bytes / 4;
+}
+
+/* The last tile of all may reach back over its neighbour, so it does not stand in a block alone. */
+static bool leaves_one(const Gemm *g, int64_t n_tiles, int64_t n) {
+    return n_tiles % n == 1 && g->rows % g->tile_rows;
+}
+
+/* Tiles that the busiest of 2, 4 and 8 threads has, the first counting most. */
+static int64_t longest_shares(int64_t n_tiles, int64_t n) {
+    int64_t blocks = (n_tiles + n - 1) / n, sum = 0;
+    for (int64_t threads = 2, weight = 16; threads <= 8; threads *= 2, weight /= 4) {
+        int64_t share = (blocks + threads - 1) / threads * n;
+        sum += weight * (share < n_tiles ? share : n_tiles);
+    }
+    return sum;
+}
+
+/* Blocks of at most so many tiles, and enough of them to use a part of B that is in L1 again. */
+static int64_t even_blocks(const Gemm *g, int64_t n_tiles, int64_t most) {
+    int64_t least = most < LEAST_TILES ? most : LEAST_TILES, best = 0;
+    for (int64_t n = most < n_tiles ? most : n_tiles; n >= least; n--)
+        if (!leaves_one(g, n_tiles, n) &&
+            (!best || longest_shares(n_tiles, n) < longest_shares(n_tiles, best)))
+            best = n;
+    return best ? best : n_tiles;
+}
+
 /* A block's part of A takes a quarter of the L2 cache; its sums, on the stack, half of the L1.
- * Blocks of about one size.  The last tile of all may reach back over its neighbour, so it does not
- * stand in a block alone: blocks run side by side. */
+ * Blocks of about one size. */
 static int64_t tiles_in_block(const Target *t, const Gemm *g, int64_t n_tiles) {
     int64_t n = t->l2_bytes / 4 / (row_bytes(g) * g->tile_rows + 1);
     int64_t most = t->l1_bytes / 8 / (g->tile_rows * tile_columns(g));
     if (n > most) n = most;
     if (n < 4) n = 4;
+    if (by_rows(t, g, n_tiles)) return even_blocks(g, n_tiles, n);
     if (n >= n_tiles) return n_tiles;
     int64_t blocks = (n_tiles + n - 1) / n;
     n = (n_tiles + blocks - 1) / blocks;
-    while (n_tiles % n == 1 && g->rows % g->tile_rows) n++;
+    while (leaves_one(g, n_tiles, n)) n++;
     return n;
 }
 
@@ -495,7 +556,8 @@ static Order order_of(Lower *l, const Gemm *g, int64_t n_tiles, int64_t most) {
     int64_t a = row_bytes(g) * g->rows, b = dtypes[g->wide].bytes * g->inner * g->columns;
     o.columns_outer =
         b > l->program->target->l2_bytes / 2 && (o.row_blocks - 1) * b > (o.column_blocks - 1) * a;
-    o.one_by_one = o.column_blocks > 1 && (o.columns_outer || o.row_blocks < ENOUGH_BLOCKS);
+    o.one_by_one = o.column_blocks > 1 && !by_rows(l->program->target, g, n_tiles) &&
+                   (o.columns_outer || o.row_blocks < ENOUGH_BLOCKS);
     return o;
 }
 
@@ -541,11 +603,14 @@ typedef void TileFn(Lower *l, const Tile *t, const Expr *chunk);
 static void for_tiles(Lower *l, const Gemm *g, Buffer *sums, const Expr *number, int64_t valid,
                       const Expr *chunk, TileFn *step) {
     int64_t n_tiles = (g->rows + g->tile_rows - 1) / g->tile_rows;
-    Block block = {.first = ex_index(l->b, 0), .count = ex_index(l->b, n_tiles), .most = n_tiles};
+    Block block = {.first = ex_index(l->b, 0),
+                   .count = g->tiles ? g->tiles : ex_index(l->b, n_tiles),
+                   .most = n_tiles};
     Tile t = {.gemm = g, .rows = g->tile_rows, .valid = valid, .sums = sums};
     t.vectors = round_up(valid, g->lanes) / g->lanes;
     t.column = ex_offset(l->b, number, tile_columns(g), ex_index(l->b, 0));
     t.b = ex_offset(l->b, t.column, g->inner, g->b_offset);
+    t.ahead = tile_columns(g) * g->inner;
     open_tiles(l, &t, &block);
     t.number = ex_add(l->b, ex_offset(l->b, number, n_tiles, ex_index(l->b, 0)), t.number);
     step(l, &t, chunk);

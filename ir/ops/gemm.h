@@ -24,6 +24,7 @@ struct Gemm {
     const Buffer *a;
     Buffer *b;                             /* packed by gemm_pack */
     const Expr *b_offset;                  /* of the batch or group at hand */
+    const Expr *tiles;                     /* chunks outermost: the tiles of rows there are; NULL: those of `rows` */
     int tile_rows, tile_vectors, lanes;    /* by gemm_plan */
     const Expr *(*row)(Lower *l, const Gemm *g, const Expr *m);            /* index in A of row m at k = 0 */
     int64_t row_step;                      /* not 0: rows of a tile are so far apart in A */

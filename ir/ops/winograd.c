@@ -422,27 +422,35 @@ static const Expr *transformed_weight(Lower *l, const Gemm *g, const Buffer *sou
     return sum;
 }
 
-/* Tiles of a block: of the numbers that fit the one that wastes the fewest rows of products, where
- * rows come in register tiles and two threads share the blocks. */
-static int64_t block_tiles(const Winograd *w, int rows) {
+/* Rows of products, those in vain included, where rows come in register tiles of `rows` and two
+ * threads share blocks of `block` tiles. */
+static int64_t all_rows(const Winograd *w, int64_t block, int rows) {
+    int64_t blocks = (w->tiles + block - 1) / block, turns = blocks > 1 ? blocks + blocks % 2 : 1;
+    return turns * ((block + rows - 1) / rows * rows);
+}
+
+/* Tiles of a block, and rows of a register tile: of the numbers that fit those that waste the fewest
+ * rows. */
+static int choose_block(Winograd *w, int most_rows) {
     const Conv *c = w->conv;
+    int best_rows = most_rows;
     int64_t most = BLOCK_BYTES / (POSITIONS * 4 * (c->in + c->out_channels));
-    int64_t best = 0, best_rows = 0;
-    if (most < 4 * rows) most = 4 * rows;
+    if (most < 4 * most_rows) most = 4 * most_rows;
     if (most > w->tiles) most = w->tiles;
-    for (int64_t b = most; b > most / 3; b--) {
-        int64_t blocks = (w->tiles + b - 1) / b, turns = blocks > 1 ? blocks + blocks % 2 : 1;
-        int64_t all = turns * ((b + rows - 1) / rows * rows);
-        if (best && all >= best_rows) continue;
-        best = b;
-        best_rows = all;
-    }
-    return best;
+    w->block = most;
+    for (int rows = most_rows; rows > most_rows / 2; rows--)
+        for (int64_t block = most; block > most / 3; block--) {
+            if (all_rows(w, block, rows) >= all_rows(w, w->block, best_rows)) continue;
+            w->block = block;
+            best_rows = rows;
+        }
+    return best_rows;
 }
 
 static void multiply_many(Lower *l, Winograd *w) {
     Conv *c = w->conv;
-    w->block = w->rows = block_tiles(w, l->program->target->tile_rows);
+    int rows = choose_block(w, l->program->target->tile_rows);
+    w->rows = w->block;
     w->chunk = c->in;
     w->width = c->out_channels;
     w->panels = 1;
@@ -459,6 +467,7 @@ static void multiply_many(Lower *l, Winograd *w) {
               .weight = transformed_weight,
               .context = w};
     gemm_plan(l, &g);
+    g.tile_rows = rows;
     gemm_pack(l, &g, POSITIONS, c->weights->buffer);
     lower_begin_kernel(l, c->node, NULL);
     c->n = st_for_n(l->b, LOOP_PARALLEL, "n", c->x->dims[0].size);
