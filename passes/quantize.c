@@ -42,11 +42,22 @@ static bool weights_are_finite(const Tensor *w) {
     return true;
 }
 
+enum { BYTE_BITS = 8, MOST_BITS = 12 }; /* of weights */
+
+/* Weights of an output rounded, and what a sum is multiplied with, but for the map's limit. */
 typedef struct Rounded {
     Value *weights, *scale;
+    int64_t map_bits;
 } Rounded;
 
-/* `scale` is what a sum is multiplied with, but for the map's limit. */
+/* Beside weights of a byte a map has a byte, too; else as many bits as its sums have room for. */
+static int64_t map_bits_for(Graph *g, const Tensor *weights, int64_t bits) {
+    int64_t sum = pair_largest_sum(g->unit->arena, weights);
+    if (bits <= BYTE_BITS) return bits;
+    while (bits < MAX_BITS && sum * ((INT64_C(1) << bits) - 1) <= INT32_MAX) bits++;
+    return bits;
+}
+
 static Rounded round_weights(Graph *g, const Value *v, int64_t bits) {
     const Tensor *w = v->constant;
     double most = (double)((INT64_C(1) << (bits - 1)) - 1);
@@ -55,11 +66,13 @@ static Rounded round_weights(Graph *g, const Value *v, int64_t bits) {
     int64_t count = w->count / w->dims[0];
     for (int64_t o = 0; o < w->dims[0]; o++) {
         double limit = largest(w, o), factor = limit > 0 ? most / limit : 0;
-        ((float *)scale->data)[o] = (float)(limit / most / most);
         for (int64_t i = o * count; i < (o + 1) * count; i++)
             ((int16_t *)to->data)[i] = (int16_t)rint(tensor_get_double(w, i) * factor);
     }
-    return (Rounded){graph_add_constant(g, v->name, to), graph_add_constant(g, "scale", scale)};
+    int64_t map_bits = map_bits_for(g, to, bits);
+    double map_most = (double)((INT64_C(1) << (map_bits - 1)) - 1);
+    for (int64_t o = 0; o < w->dims[0]; o++) ((float *)scale->data)[o] = (float)(largest(w, o) / most / map_most);
+    return (Rounded){graph_add_constant(g, v->name, to), graph_add_constant(g, "scale", scale), map_bits};
 }
 
 /* Maps. */
@@ -119,17 +132,17 @@ static const char *why_not(const PassOptions *options, const Node *n) {
     return weights_are_finite(w->constant) ? NULL : "a weight is not finite";
 }
 
-static Value *conv_of_pairs(Graph *g, const Node *n, Rounded w, int64_t bits) {
-    Value *map = packed(g, n, n->inputs[0], bits);
+static Value *conv_of_pairs(Graph *g, const Node *n, Rounded w) {
+    Value *map = packed(g, n, n->inputs[0], w.map_bits);
     Value *inputs[] = {map, w.weights, w.scale, map->producer->inputs[1],
                        node_has_input(n, 2) ? n->inputs[2] : NULL};
     Node *made = node_open(g, n, OP_PairConv, inputs, inputs[4] ? 5 : 4);
     copy_attrs(g, made, n);
-    node_set_attr(g, made, "bits", AT_INT)->u.i = bits;
+    node_set_attr(g, made, "bits", AT_INT)->u.i = w.map_bits;
     return node_close(g, made);
 }
 
-static Value *deform_conv_of_pairs(Graph *g, const Node *n, Rounded w, int64_t bits) {
+static Value *deform_conv_of_pairs(Graph *g, const Node *n, Rounded w) {
     static const int factors[] = {DEFORM_MASK, DEFORM_SCALE};
     Value *inputs[DEFORM_WEIGHT_SCALE + 1] = {0}, *limit = limit_of(g, n, n->inputs[DEFORM_X]);
     for (int k = 0; k < n->n_inputs; k++) inputs[k] = n->inputs[k];
@@ -140,7 +153,7 @@ static Value *deform_conv_of_pairs(Graph *g, const Node *n, Rounded w, int64_t b
     inputs[DEFORM_WEIGHT_SCALE] = w.scale;
     Node *made = node_open(g, n, OP_PairDeformConv, inputs, DEFORM_WEIGHT_SCALE + 1);
     copy_attrs(g, made, n);
-    node_set_attr(g, made, "bits", AT_INT)->u.i = bits;
+    node_set_attr(g, made, "bits", AT_INT)->u.i = w.map_bits;
     return node_close(g, made);
 }
 
@@ -153,14 +166,15 @@ static void quantize(Graph *g, const PassOptions *options, Node *n) {
     }
     if (!rewrite_allowed(g, options, n)) return;
     int64_t bits = bits_of(options);
-    remark(g, options, REMARK_MATCHED, n, "products of %d bits", (int)bits);
     Rounded w = round_weights(g, n->inputs[1], bits);
-    node_become(g, n, (is_deformable(n) ? deform_conv_of_pairs : conv_of_pairs)(g, n, w, bits));
+    remark(g, options, REMARK_MATCHED, n, "weights of %d bits, maps of %d", (int)bits, (int)w.map_bits);
+    node_become(g, n, (is_deformable(n) ? deform_conv_of_pairs : conv_of_pairs)(g, n, w));
 }
 
 bool pass_quantize(Graph *g, const PassOptions *options) {
     int64_t bits = bits_of(options);
-    if (bits < MIN_BITS || bits > MAX_BITS) return diag(g->unit, NO_PLACE, D_PASS_BITS, MIN_BITS, MAX_BITS, (long long)bits);
+    if (bits < MIN_BITS || bits > MOST_BITS)
+        return diag(g->unit, NO_PLACE, D_PASS_BITS, MIN_BITS, MOST_BITS, (long long)bits);
     int n = g->nodes.n;
     for (int i = 0; i < n; i++) quantize(g, options, g->nodes.at[i]);
     graph_sort(g);

@@ -21,7 +21,7 @@ from pathlib import Path
 from acsnet import FORMS
 from cross_files import check_refusals, check_software_fma
 from cross_models import (FOLDER, HARNESS, UNFUSED, acsnet_models, differences, differences_in, node_models,
-                          random_models)
+                          random_models, rounded_models)
 from cross_versions import check_multi
 from readers import has_jit
 
@@ -247,7 +247,7 @@ def check_plans_and_files(sonoc, everything, network, graphs):
     wrong = check_software_fma(sonoc) + check_refusals(sonoc)
     wrong += check_plans(sonoc, graphs if everything else graphs[:4], TARGETS)
     wrong += check_plans(sonoc, [network], TARGETS if everything else TARGETS[:1])
-    return wrong + check_multi(sonoc, [network, *graphs[:3]], "-O1" if everything else "-O0")
+    return wrong + check_multi(sonoc, [network, *graphs[:2], graphs[-1]], "-O1" if everything else "-O0")
 
 
 def check_aarch64(sonoc, options, models, cases, pool):
@@ -285,7 +285,8 @@ def main():
     maker = sonoc.parent / "tests/unit_random_graphs"
     (FOLDER / "models").mkdir(parents=True, exist_ok=True)
     networks = list(acsnet_models(FORMS if options.all and "aarch64" in options.parts else ["ts17"]))
-    cases, graphs = list(node_models(options.all)), list(random_models(maker, ALL_GRAPHS if options.all else GRAPHS))
+    cases = list(node_models(options.all))
+    graphs = [*random_models(maker, ALL_GRAPHS if options.all else GRAPHS), *rounded_models()]
     with ThreadPoolExecutor(2) as pool:
         wrong = check_all(sonoc, options, networks, cases, graphs, pool)
     print("\n".join(wrong) or "the same bits everywhere")

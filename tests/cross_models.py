@@ -91,6 +91,33 @@ def random_models(maker, count):
                     [] if seed % 2 else ["-O3"])
 
 
+ROUNDED = """graph rounded(%x: f32[2,32,7,9], %o: f32[2,18,7,9], %m: f32[2,9,7,9]) -> (%y, %z) {
+    %zero = constant f32[] {0}
+    %n = constant f32[] {11520}
+    %one = constant f32[] {1}
+    %shape = constant i64[4] {40, 32, 3, 3}
+    %i = Range(%zero, %n, %one)
+    %s = Sin(%i)
+    %w = Reshape(%s, %shape)
+    %mask = Sigmoid(%m)
+    %y = Conv(%x, %w) {pads = [1, 1, 1, 1]}
+    %z = DeformConv(%x, %w, %o, _, %mask) {pads = [1, 1, 1, 1]}
+}
+"""
+
+
+def rounded_models():
+    """Convolutions of class FAST, of both kinds of rounding."""
+    folder = FOLDER / "models/rounded"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.sonoc").write_text(ROUNDED)
+    inputs = random_inputs(ROUNDED, np.random.default_rng(1))
+    np.savez(folder / "in.npz", **inputs)
+    for kind in ("int8", "int12"):
+        yield Model(f"rounded_{kind}", folder / "model.sonoc", folder / "in.npz", list(inputs.values()),
+                    ["--exactness=fast", f"--fast={kind}"])
+
+
 def acsnet_models(forms):
     """The narrow ACSNet on an image of 64 x 64."""
     folder = export(8, WEIGHTS, forms, 64)

@@ -27,7 +27,7 @@ bool infer_pair_conv(Infer *f, Node *n) {
     if (rank < 3 || rank > 2 + WINDOW_AXES || w_rank != rank)
         return infer_fail(f, n, D_SHAPE, "input and weights must have the same rank, 3 to 5");
     if (n->inputs[Q]->dtype != DT_I32) return infer_fail(f, n, D_DTYPE, "the map must be of pairs, of type i32");
-    if (!pair_infer_weights(f, n, W, SCALE) || !pair_infer_limit(f, n, LIMIT, rank, x[0])) return false;
+    if (!pair_infer_limit(f, n, LIMIT, rank, x[0]) || !pair_infer_weights(f, n, W, SCALE)) return false;
     if (node_int(n, "group") != 1 || x[1] != pair_count(w[1]))
         return infer_fail(f, n, D_SHAPE, "the weights are not for so many pairs, in one group");
     if (node_has_input(n, BIAS) && (infer_dims(f, n, BIAS, bias) != 1 || bias[0] != w[0]))

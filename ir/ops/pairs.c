@@ -22,6 +22,32 @@ int64_t pair_chunk(int64_t pairs) {
     return 0;
 }
 
+/* From the number of weights of each magnitude. */
+static int64_t sum_of_largest(const int64_t *counts) {
+    int64_t left = 2 * PAIR_CHUNK, sum = 0;
+    for (int64_t size = -INT16_MIN; size > 0 && left > 0; size--) {
+        int64_t n = counts[size] < left ? counts[size] : left;
+        sum += n * size;
+        left -= n;
+    }
+    return sum;
+}
+
+int64_t pair_largest_sum(Arena *a, const Tensor *weights) {
+    ArenaMark mark = arena_mark(a);
+    int64_t most = 0, outputs = weights->dims[0], each = outputs ? weights->count / outputs : 0;
+    int64_t *counts = NEW_ARRAY(a, int64_t, 1 - INT16_MIN);
+    const int16_t *w = weights->data;
+    for (int64_t o = 0; o < outputs; o++, w += each) {
+        for (int64_t i = 0; i < each; i++) counts[w[i] < 0 ? -w[i] : w[i]]++;
+        int64_t sum = sum_of_largest(counts);
+        if (sum > most) most = sum;
+        for (int64_t i = 0; i < each; i++) counts[w[i] < 0 ? -w[i] : w[i]] = 0;
+    }
+    arena_release(a, mark);
+    return most;
+}
+
 double pair_most(const Node *n) { return (double)((INT64_C(1) << (node_int(n, "bits") - 1)) - 1); }
 
 const Expr *pair_channel(Lower *l, int64_t channels, const Expr *pair, int half) {
@@ -96,6 +122,9 @@ bool pair_infer_weights(Infer *f, Node *n, int w, int scale) {
     if (rank < 0) return false;
     if (n->inputs[w]->dtype != DT_I16 || !dtype_is_float(n->inputs[scale]->dtype))
         return infer_fail(f, n, D_DTYPE, "the weights must be of type i16, their scale a float");
+    const Tensor *weights = n->inputs[w]->constant;
+    if (weights && (double)pair_largest_sum(f->unit->arena, weights) * pair_most(n) > INT32_MAX)
+        return infer_fail_attr(f, n, "bits", "is too large: a sum of %d products could overflow", 2 * PAIR_CHUNK);
     if (!pair_chunk(pair_count(dims[1])))
         return infer_fail(f, n, D_SHAPE, "so many channels cannot be added up in parts");
     return (rank == 1 && outputs[0] == dims[0]) ||

@@ -6,15 +6,18 @@
 
 enum {
     PAIR_BLOCK = 8,     /* pairs side by side whose halves are runs of channels */
-    PAIR_CHUNK = 256    /* products of so many pairs of numbers of MAX_BITS bits have a sum in i32 */
+    PAIR_CHUNK = 256    /* products of so many pairs are added in i32: pair_largest_sum */
 };
-enum { MIN_BITS = 4, MAX_BITS = 12 };
+enum { MIN_BITS = 4, MAX_BITS = 16 };
 
 /* Of `channels`: whole blocks of 16 are 8 pairs, of channels c and c + 8; of the rest, neighbours are a pair, and
  * the last has a zero beside it. */
 int64_t pair_count(int64_t channels);
 /* The longest part, in whole blocks, of which so many pairs consist and whose sum cannot overflow; 0: there is none. */
 int64_t pair_chunk(int64_t pairs);
+/* Of the largest weights of an output, as many as a part has: of the output where it is largest.  Times the largest number
+ * of a map it must not exceed an i32. */
+int64_t pair_largest_sum(Arena *a, const Tensor *weights);
 /* The channel in a half (0, 1) of a pair; as large as `channels` where there is none. */
 const Expr *pair_channel(Lower *l, int64_t channels, const Expr *pair, int half);
 const Expr *pair_make(Lower *l, const Expr *low, const Expr *high);      /* of i32, of which the low 16 bits count */

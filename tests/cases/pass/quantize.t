@@ -7,15 +7,15 @@ graph two_readers(%x: f32[2,3,4,4], %b: f32[2]) -> (%y, %z) {
 ---
 graph two_readers(%x: f32[2,3,4,4], %b: f32[2]) -> (%y, %z) {
     %w_5 = constant i16[2,3,1,1] {1024, -2047, 512, 2047, 0, 1024}
-    %scale = constant f32[2] {4.7730316e-07, 5.9662895e-08}
+    %scale = constant f32[2] {2.981779e-08, 3.727224e-09}
     %axes = constant i64[3] {1, 2, 3}
     %w_12 = constant i16[2,3,1,1] {1024, -2047, 512, 2047, 0, 1024}
-    %scale_13 = constant f32[2] {4.7730316e-07, 5.9662895e-08}
+    %scale_13 = constant f32[2] {2.981779e-08, 3.727224e-09}
     %y_7 = Abs(%x) : f32[2,3,4,4]
     %y_9 = ReduceMax(%y_7, %axes) : f32[2,1,1,1]
-    %y_10 = sonoc::PackPairs(%x, %y_9) {bits = 12} : i32[2,2,4,4]
-    %y = sonoc::PairConv(%y_10, %w_5, %scale, %y_9, %b) {bits = 12} : f32[2,2,4,4]
-    %z = sonoc::PairConv(%y_10, %w_12, %scale_13, %y_9) {pads = [1, 0, 0, 1], bits = 12} : f32[2,2,5,5]
+    %y_10 = sonoc::PackPairs(%x, %y_9) {bits = 16} : i32[2,2,4,4]
+    %y = sonoc::PairConv(%y_10, %w_5, %scale, %y_9, %b) {bits = 16} : f32[2,2,4,4]
+    %z = sonoc::PairConv(%y_10, %w_12, %scale_13, %y_9) {pads = [1, 0, 0, 1], bits = 16} : f32[2,2,5,5]
 }
 ===
 pass infer,quantize(channels=2,products=1,bits=8),dead --exactness=fast
@@ -83,7 +83,7 @@ graph samples(%x: f32[1,16,2,2], %o: f32[1,2,2,2], %m: f32[1,1,2,2]) -> (%y) {
 ---
 graph samples(%x: f32[1,16,2,2], %o: f32[1,2,2,2], %m: f32[1,1,2,2]) -> (%y) {
     %w_5 = constant i16[1,16,1,1] {128, 256, 384, 512, 640, 768, 896, 1024, 1151, 1279, 1407, 1535, 1663, 1791, 1919, 2047}
-    %scale = constant f32[1] {3.8184253e-06}
+    %scale = constant f32[1] {2.3854233e-07}
     %axes = constant i64[3] {1, 2, 3}
     %axes_11 = constant i64[3] {1, 2, 3}
     %y_7 = Abs(%x) : f32[1,16,2,2]
@@ -91,7 +91,7 @@ graph samples(%x: f32[1,16,2,2], %o: f32[1,2,2,2], %m: f32[1,1,2,2]) -> (%y) {
     %y_10 = Abs(%m) : f32[1,1,2,2]
     %y_12 = ReduceMax(%y_10, %axes_11) : f32[1,1,1,1]
     %y_13 = Mul(%y_9, %y_12) : f32[1,1,1,1]
-    %y = sonoc::PairDeformConv(%x, %w_5, %o, _, %m, _, %y_13, %scale) {bits = 12} : f32[1,1,2,2]
+    %y = sonoc::PairDeformConv(%x, %w_5, %o, _, %m, _, %y_13, %scale) {bits = 16} : f32[1,1,2,2]
 }
 ===
 pass infer,quantize(channels=1,products=1),dead --exactness=fast
