@@ -368,6 +368,6 @@ bool effort_upsample_conv(const Node *n, const Target *t, const Variant *v, Effo
     gemm_effort(&g, t, v, c.batch * blocks * c.in_h, blocks, effort);
     effort->n[COST_INTERPOLATE] += (double)(multiply_adds(&c) - c.batch * c.channels * c.in_h * c.in_w * c.in_channels * taps) / (double)g.lanes;
     effort->n[COST_MAP] += (double)(c.batch * blocks * c.in_h * c.in_w * c.in_channels * bytes);
-    if (ring > t->l2_bytes) effort->n[COST_MAP] += (double)(c.batch * c.out_h * c.in_w * taps * c.channels * bytes);
+    if (ring > 2 * t->l2_bytes) effort->n[COST_MAP] += (double)(c.batch * c.out_h * c.in_w * taps * c.channels * bytes);
     return true;
 }
