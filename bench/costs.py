@@ -204,7 +204,7 @@ def main():
         print_table(measured, costs)
     for row in ROW.finditer(table):
         figure = f"{costs[row[1]]:.4g},"
-        print(f"COST( {row[1] + ',':<12} {figure:<8} {row[5]} )")
+        print(f"COST( {row[1] + ',':<14} {figure:<9} {row[5]} )")
 
 
 if __name__ == "__main__":

@@ -723,7 +723,7 @@ void gemm_effort(Gemm *g, const Target *t, const Variant *v, int64_t times, int6
         steps += (double)(n_tiles * blocks * busy) * (double)g->inner;
         sums += (double)(n_tiles * blocks * of_tile * g->tile_rows) * (double)(chunks + 1);
     }
-    effort->n[COST_MULTIPLY] += steps * (double)times;
+    effort->n[v->tile_vectors > 2 ? COST_MULTIPLY_WIDE : COST_MULTIPLY] += steps * (double)times;
     effort->n[COST_SUMS] += sums * (double)times;
     effort->n[COST_WEIGHTS] += (double)weights * (double)matrices;
     double readings = (double)times * (double)((n_tiles + most - 1) / most) - (double)matrices;

@@ -692,6 +692,7 @@ bool effort_winograd_many(const Node *n, const Target *t, const Variant *v, Effo
     int64_t blocks = (w.tiles + w.block - 1) / w.block;
     Gemm g = {.wide = w.wide, .rows = w.block, .columns = c.out_channels, .n_k = 1, .k_extent = {c.in}};
     gemm_effort(&g, t, v, c.x->dims[0].size * blocks * POSITIONS, POSITIONS, effort);
+    effort->n[COST_MAP] += (double)(c.x->dims[0].size * w.tiles * (c.in + c.out_channels) * POSITIONS * 4);
     effort->n[COST_ROOM] += (double)((POSITIONS - 9) * c.in * c.out_channels * 4);
     add_transforms(&w, effort);
     return true;
@@ -711,6 +712,9 @@ bool effort_winograd_few(const Node *n, const Target *t, const Variant *v, Effor
               .n_k = 1,
               .k_extent = {chunk}};
     gemm_effort(&g, t, v, images * panels * (c.in / chunk) * POSITIONS, 0, effort);
+    int64_t together = panels_of_group(panels), groups = (panels + together - 1) / together;
+    int64_t maps = images * w.tiles * POSITIONS * 4;
+    effort->n[COST_SPREAD] += (double)(maps * (c.in * groups + c.out_channels)); /* U is read for each group */
     double weights = (double)(c.in * panels * width);
     effort->n[COST_WEIGHTS] += 9 * 4 * weights;
     effort->n[COST_TRANSFORM] += (double)images * weights / t->lanes * square_steps(&of_weights);
