@@ -181,6 +181,11 @@ void outline_declare_buffer(Emit *e, const Buffer *b);
 const char *var_use(Emit *e, const Var *v);
 const char *buffer_use(Emit *e, const Buffer *b);
 
+/* Large pages for a large static arena (emit_c_pages.c): for the header, before init, in init. */
+void pages_comment(const Emit *e, Text *out);
+void pages_function(const Emit *e, Text *out);
+void pages_call(const Emit *e, Text *out);
+
 /* What the forms of --threads need (emit_c_threads.c): types and fields of the header's struct; arguments of init,
  * its statements; functions before the kernels; functions at the end. */
 void threads_types(const Emit *e, Text *out);

@@ -161,6 +161,22 @@ static void json_code(const Program *p, const Kernel *k, Text *out) {
     text_add(out, "}");
 }
 
+/* How the kernel is computed, where there was a choice. */
+static void json_choice(const Program *p, const Kernel *k, Text *out) {
+    for (int i = 0; i < p->chosen.n; i++) {
+        const Chosen *c = &p->chosen.at[i];
+        if (c->kernel != k) continue;
+        text_add(out, ", ");
+        json_name(out, "node", c->node, (int)strlen(c->node));
+        text_add(out, ", \"variant\": \"%s\", \"estimated_ms\": %.6g, \"effort\": {", c->variant,
+                 1e-6 * effort_nanoseconds(&c->effort));
+        for (int e = 0; e < COST_COUNT; e++)
+            text_add(out, "%s\"%s\": %.9g", e ? ", " : "", cost_names[e], c->effort.n[e]);
+        text_add(out, "}");
+        return; /* of kernels that were joined, the first */
+    }
+}
+
 static void print_json(const Program *p, Text *out) {
     Totals t = totals_of(p);
     int n;
@@ -175,6 +191,7 @@ static void print_json(const Program *p, Text *out) {
         text_add(out, ", \"multiply_adds\": %lld, \"bytes\": %lld, \"arena_in_use\": %lld",
                  (long long)k->macs, (long long)k->bytes, (long long)arena_in_use(p, i));
         json_code(p, k, out);
+        json_choice(p, k, out);
         text_add(out, "}");
     }
     text_add(out, "\n  ],\n  \"arena\": [");

@@ -7,6 +7,7 @@
 #ifndef SONOC_LOOP_H
 #define SONOC_LOOP_H
 
+#include "cost.h"
 #include "diag.h"
 #include "target.h"
 #include "type.h"
@@ -161,6 +162,14 @@ typedef struct Port {
     Buffer *buffer;
 } Port;
 
+/* The choice that a kernel is made by, where its node had one. */
+typedef struct Chosen {
+    const Kernel *kernel;
+    int number;                      /* of the node */
+    const char *node, *variant;      /* as the files of choices tell them */
+    Effort effort;                       /* that the estimate counts */
+} Chosen;
+
 struct Program {
     Unit *unit;
     const char *name;
@@ -169,6 +178,7 @@ struct Program {
     VEC(Kernel *) kernels;   /* run in this order */
     VEC(Port) inputs;
     VEC(Port) outputs;
+    VEC(Chosen) chosen;      /* by lowering, for reports: no part of the text form */
     int64_t arena_bytes;     /* by program_plan */
     int64_t scratch_bytes;   /* that each thread but the first needs behind it; by program_plan */
 };

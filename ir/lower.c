@@ -39,9 +39,11 @@ static void add_node(Text *t, const Node *n) {
     if (n->name && *n->name) text_add(t, " '%s'", n->name);
 }
 
-/* "Conv 'conv1' + Relu 'relu1' into Concat 'joined'" */
+/* "Conv 'conv1' by product + Relu 'relu1' into Concat 'joined'" */
 static void add_chain(Lower *l, Text *t, const Node *n) {
+    const Variant *v = lower_variant(l, n);
     add_node(t, n);
+    if (v) text_add(t, " by %s", v->name);
     const Value *out = n->outputs[0];
     for (const Node *e; out && (e = value_plan(l, out)->epilogue); out = e->outputs[0]) {
         text_add(t, " + ");
@@ -53,7 +55,7 @@ static void add_chain(Lower *l, Text *t, const Node *n) {
     add_node(t, container);
 }
 
-/* "Conv 'conv1' + Relu 'relu1': f32[1,64,128,128] <- f32[1,3,256,256]" */
+/* "Conv 'conv1' by product + Relu 'relu1': f32[1,64,128,128] <- f32[1,3,256,256]" */
 static const char *kernel_comment(Lower *l, const Node *n) {
     Text t = {.arena = l->unit->arena};
     add_chain(l, &t, n);
@@ -115,6 +117,15 @@ static void go_on(Lower *l, const Node *n) {
     k->macs = 0;
 }
 
+/* For whoever asks how the kernel's node is computed. */
+static void note_choice(Lower *l, const Node *n) {
+    const NodePlan *p = node_plan(l, n);
+    if (!p->variant) return;
+    Chosen c = {builder_kernel(l->b), (int)(p - l->plan->nodes), variant_node_text(l->unit->arena, n),
+                p->variant->name, p->effort};
+    vec_push(l->unit->arena, &l->program->chosen, c);
+}
+
 void lower_begin_kernel(Lower *l, const Node *n, const char *suffix) {
     LowerPlan *p = l->plan;
     if (l->b) BUG(l->unit, "kernel of '%s' begins inside another", n->name);
@@ -128,6 +139,7 @@ void lower_begin_kernel(Lower *l, const Node *n, const char *suffix) {
     }
     memo_reset(l);
     if (suffix && !strcmp(suffix, "pack")) return;
+    note_choice(l, n);
     for (; n; n = node_plan(l, n)->next) fill_halos(l, n);
 }
 
@@ -299,6 +311,7 @@ Program *lower_graph(Graph *g, const LowerOptions *options) {
     graph_count_uses(g);
     if (!check_static(g)) return NULL;
     Lower l = lower_begin(g, options);
+    if (!lower_choose(&l)) return NULL;
     lower_decide(&l);
     for (int i = 0; i < g->nodes.n; i++)
         if (l.plan->nodes[i].lower_here) lower_node(&l, (Node *)l.plan->nodes[i].lower_here);

@@ -66,12 +66,20 @@ struct ReduceRule {
 /* The reduced axes of a REDUCE node: true for each; keepdims tells whether the output keeps them. */
 void reduce_axes(const Node *n, bool *axes, bool *keepdims);
 
+/* Which of its variants (variants.def) the node is computed by; NULL: it has none, or is computed by definition. */
+typedef struct Variant Variant;
+const Variant *lower_variant(const Lower *l, const Node *n);
+
 /* Lowers the whole graph (inferred, expanded, all dims static).  NULL: reported. */
+typedef struct Choices Choices;
 typedef struct LowerOptions {
     const Target *target;
     const char *name;
     bool plain;              /* the definition: no layouts, no fusion, no tiles */
     bool real;               /* algorithms that equal the definition over the real numbers only (Winograd) may be chosen */
+    const Choices *choices;   /* of variants; NULL: all by estimate */
+    const Target *shared;    /* not NULL: plans for several targets have one choice, as made for this one, and one form of
+                                packed weights */
     bool make_later;         /* large constants are left to program_make_constants */
     bool compose;            /* ELEM and MOVE nodes are all composed: for a few elements of a large value */
 } LowerOptions;

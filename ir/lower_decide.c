@@ -23,9 +23,9 @@ static bool is_root_kind(const Node *n) {
     return n->op->kind == OK_CODE || n->op->kind == OK_REDUCE;
 }
 
-static InputNeed input_need(const Node *n, int k) {
+static InputNeed input_need(const Lower *l, const Node *n, int k) {
     InputNeed need = {0};
-    if (n->op->kind == OK_CODE && n->op->need) n->op->need(n, k, &need);
+    if (n->op->kind == OK_CODE && n->op->need) n->op->need(l, n, k, &need);
     return need;
 }
 
@@ -61,7 +61,7 @@ static int64_t elements_read(Lower *l, const Node *n, int k) {
     switch (n->op->kind) {
     case OK_REDUCE: return count;
     case OK_CODE: {
-        InputNeed need = input_need(n, k);
+        InputNeed need = input_need(l, n, k);
         if (need.need != NEED_ELEMENTS) return count;
         return (need.readings ? need.readings : WINDOW) * count;
     }
@@ -89,7 +89,7 @@ static void count_readers(Lower *l) {
             if (!n->inputs[k]) continue;
             ValuePlan *p = value_plan(l, n->inputs[k]);
             p->elements_read += elements_read(l, n, k);
-            p->wanted |= input_need(n, k).need != NEED_ELEMENTS;
+            p->wanted |= input_need(l, n, k).need != NEED_ELEMENTS;
             p->reader = n;
         }
     }
@@ -174,7 +174,7 @@ static bool spread(Lower *l, const Node *n) {
 static void want_layout(Lower *l, const Node *n) {
     for (int k = 0; k < n->n_inputs; k++) {
         if (!n->inputs[k]) continue;
-        InputNeed need = input_need(n, k);
+        InputNeed need = input_need(l, n, k);
         if (need.need != NEED_CHANNELS_LAST || n->inputs[k]->rank < 3) continue;
         ValuePlan *p = value_plan(l, n->inputs[k]);
         p->channels_last = true;

@@ -2,7 +2,7 @@
 #ifndef SONOC_LOWER_PLAN_H
 #define SONOC_LOWER_PLAN_H
 
-#include "lower.h"
+#include "lower_variant.h"
 
 /* Where a value's elements come from. */
 typedef struct ValuePlan {
@@ -29,6 +29,8 @@ typedef struct NodePlan {
     const Node *lower_here;  /* the root whose kernels are built at this position in the node order */
     Node *next;              /* the next REDUCE node that runs in the same kernel */
     int kernel_at;           /* the position of the kernel that it runs in; -1: it is composed */
+    const Variant *variant;  /* where it has a choice */
+    Effort effort;               /* that the variant does */
     bool continues;          /* the kernel at this position goes on from the one before */
 } NodePlan;
 

@@ -127,7 +127,7 @@ const Storage *lower_storage(Lower *l, const Value *v) {
     InputNeed need = {0};
     const Node *n = l->plan->root;
     for (int k = 0; k < n->n_inputs; k++)
-        if (n->inputs[k] == v && n->op->need) n->op->need(n, k, &need);
+        if (n->inputs[k] == v && n->op->need) n->op->need(l, n, k, &need);
     if (need.need == NEED_CHANNELS_LAST && v->rank > 2 && (v->constant || !p->channels_last)) {
         if (!p->has_packed) pack(l, v);
         return &p->packed;

@@ -63,7 +63,7 @@ typedef struct InputNeed {
     int readings;                  /* NEED_ELEMENTS: how often each element is read; 0: several times */
     int64_t halo_begin[8], halo_end[8];   /* NEED_CHANNELS_LAST: zeros wanted around each spatial axis */
 } InputNeed;
-typedef void NeedFn(const Node *n, int input, InputNeed *need);
+typedef void NeedFn(const Lower *l, const Node *n, int input, InputNeed *need);
 
 typedef struct OpInfo {
     OpId id;

@@ -95,9 +95,12 @@ static bool is_candidate(const Node *n) {
            value_count(n->inputs[1]) > 0;
 }
 
+/* Maps of fewer pixels are mostly computed directly. */
+enum { WINOGRAD_PIXELS = 144 };
+
 static bool has_winograd(const Node *n) {
     Conv conv = conv_of(n);
-    return winograd_pays(&conv);
+    return winograd_applies(&conv) && conv.window.out[0] * conv.window.out[1] >= WINOGRAD_PIXELS;
 }
 
 /* Why a convolution is better left alone; NULL: it is not. */

@@ -26,8 +26,8 @@ class Model:
 
     def run(self, command, out, *options):
         """Outputs of `sonoc run`, by name; None: sonoc refuses the model."""
-        done = subprocess.run([*command, "run", self.path, "--inputs", self.inputs, *self.options, *options, "--outputs",
-                               out, "--quiet"], capture_output=True, text=True)
+        words = ["run", self.path, "--inputs", self.inputs, *self.options, *options, "--outputs", out, "--quiet"]
+        done = subprocess.run([*command, *words], capture_output=True, text=True)
         if done.returncode in (3, 4):
             return None
         if done.returncode:

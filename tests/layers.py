@@ -26,7 +26,7 @@ PUBLIC_HEADER = "sonoc_op.h"  # what custom operators, and the library's own hea
 
 GRAPH_SIDE = {"graph.h", "graph_text.h", "op.h", "infer.h"}
 LOOP_SIDE = {"loop.h", "loop_build.h", "interp.h", "target.h"}
-BOTH = {"lower.h", "lower_plan.h", "maths.h"}  # known to the lowering and to operators
+BOTH = {"lower.h", "lower_plan.h", "lower_variant.h", "lower_choices.h", "maths.h"}  # known to the lowering and to operators
 KNOWS_BOTH = ("ir/lower", "ir/infer.c", "ir/probe.c", "ir/ops/", "ir/maths", "tools/")
 EXPANDS = {"passes/pass.c": "lower.h"}  # graph_expand is declared beside the lowering
 

@@ -15,6 +15,9 @@
                             seeded); the others are random. It becomes so many kernels, and its memory certificate
                             holds.
 
+Comments `# choices: LINE` in a graph of `num` and `diag` are the lines of a file of choices, which it is compiled with; of
+`num`, each must be taken by a kernel.
+
 Several cases in a file are parted by a line `===`.
 """
 
@@ -99,9 +102,16 @@ def run_pass(sonoc, folder, _, words, given, expected):
     return right, None if printed == want else f"printed:\n{printed}expected:\n{want}"
 
 
+def choices_of(folder, given):
+    """Write the choices that comments of a graph tell; return the option and the variants."""
+    lines = re.findall(r"^\s*# choices: (.*)", given, re.M)
+    (folder / "case.choices").write_text("".join(line + "\n" for line in lines))
+    return ["--choices=case.choices"] if lines else [], [line.rpartition(": ")[2] for line in lines if ": " in line]
+
+
 def run_diag(sonoc, folder, _, words, given, __):
     """Compare what is said about a wrong graph with its comments."""
-    options = re.findall(r"# in (.*)", given)
+    options = re.findall(r"# in (.*)", given) + choices_of(folder, given)[0]
     (folder / "case.sonoc").write_text(given)
     _, said = run(sonoc, folder, "verify", "case.sonoc", *" ".join(options).split(), status=int(words[1]))
     lines = [line for line in said.splitlines() if ": note: " not in line]
@@ -146,11 +156,14 @@ def check_output(name, got, want, bounds):
             raise Failure(f"{name} is\n{got}\nshould be\n{want}")
 
 
-def check_kernels(sonoc, folder, count):
-    """Compare the number of kernels that a graph becomes, if one is told, and check where their buffers lie."""
-    options = ["-o", "case.c", "--quiet", "--report", "--json", "--memory-certificate=case.json"]
+def check_kernels(sonoc, folder, count, choices):
+    """Compare the number of kernels and the variants, where they are told, and check where buffers lie."""
+    options = [*choices[0], "-o", "case.c", "--quiet", "--report", "--json", "--memory-certificate=case.json"]
     report, _ = run(sonoc, folder, "compile", "case.sonoc", *options)
     kernels = [kernel["from"] for kernel in json.loads(report)["kernels"]]
+    missing = [variant for variant in choices[1] if not any(f" by {variant}" in kernel for kernel in kernels)]
+    if missing:
+        raise Failure("\n".join([f"no kernel is by {missing[0]}:", *kernels]))
     if count not in (None, len(kernels)):
         raise Failure("\n".join([f"becomes {len(kernels)} kernels, not {count:.0f}:", *kernels]))
     wrong = list(certificate.check(json.loads((folder / "case.json").read_text())))
@@ -169,14 +182,14 @@ def run_num(sonoc, folder, readers, words, given, expected):
     inputs = {name: np.asarray(scope.get(name, value)).astype(value.dtype) for name, value in inputs.items()}
     (folder / "case.sonoc").write_text(graph)
     np.savez(folder / "in.npz", **inputs)
-    outputs = {}
+    outputs, choices = {}, choices_of(folder, graph)
     for reader, options in readers.items():
         given_inputs = ["--inputs", "in.npz"] if inputs else []
-        run(sonoc, folder, "run", "case.sonoc", *given_inputs, "--outputs", "out.npz", "--quiet", *options)
+        run(sonoc, folder, "run", "case.sonoc", *given_inputs, "--outputs", "out.npz", "--quiet", *options, *choices[0])
         outputs[reader] = (folder / "out.npz").read_bytes()
         if outputs[reader] != outputs["interp"]:
             raise Failure(f"{reader} gives other bits than the interpreter")
-    check_kernels(sonoc, folder, bounds.get("kernels"))
+    check_kernels(sonoc, folder, bounds.get("kernels"), choices)
     scope |= {name: value.astype(np.float64) if value.dtype.kind == "f" else value for name, value in inputs.items()}
     with np.errstate(all="ignore"):
         exec(expected, scope)

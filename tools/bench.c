@@ -4,6 +4,7 @@
 #include "json.h"
 #include "measure.h"
 #include "roof.h"
+#include "tune.h"
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -179,7 +180,7 @@ static void note_counters(Session *s, const Bench *b) {
 
 static bool measure_all(Session *s, Bench *b) {
     const Options *o = s->options;
-    b->program = pipeline_program(s, o->plain);
+    b->program = tune(s) ? pipeline_program(s, o->plain) : NULL;
     if (!b->program) return false;
     double begin = seconds_now();
     Model *m = pipeline_model(s, b->program, o->timed_backend);

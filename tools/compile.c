@@ -6,6 +6,7 @@
 #include "emit_c.h"
 #include "machine_code.h"
 #include "program_report.h"
+#include "tune.h"
 #include <string.h>
 
 static const struct { const char *name; WeightsForm form; } forms[] = {
@@ -115,7 +116,7 @@ int command_compile(Session *s) {
     const char *machine = is_code ? machine_code_target(s) : NULL;
     if (is_code && !machine) return diag_status(&s->unit);
     const Options *o = s->options;
-    int n = make_plans(s, plans);
+    int n = tune(s) ? make_plans(s, plans) : 0;
     if (!n) return diag_status(&s->unit);
     const Program *p = plans[0];
     WeightsForm form = form_of(o->weights);

@@ -211,6 +211,10 @@ static int check_target(const Options *o) {
     return usage(o->command, "no such target: %s", o->target);
 }
 
+static int check_tune(const Options *o) {
+    return o->tune && o->choices ? usage(o->command, "--tune makes choices, --choices has them: give one") : STATUS_OK;
+}
+
 int options_parse(Arena *a, int argc, char **argv, Options *to) {
     *to = (Options){.command = CMD_COUNT};
     set_defaults(a, to);
@@ -224,5 +228,6 @@ int options_parse(Arena *a, int argc, char **argv, Options *to) {
     status = parse_part(a, to->command, argc, argv, to);
     if (status || to->help) return status;
     status = check_target(to);
+    if (!status) status = check_tune(to);
     return status ? status : parse_operands(argc, argv, to);
 }

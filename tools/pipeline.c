@@ -11,8 +11,9 @@ static void tell_stage(void *context, const char *what) { session_stage(context,
 void pipeline_begin(Session *s) {
     const Options *o = s->options;
     s->driver = (Driver){
-        .unit = &s->unit, .path = o->operand, .dims = o->dim.at, .n_dims = o->dim.n, .rules = o->rules,
+        .unit = &s->unit, .path = o->operand, .choices = o->choices, .dims = o->dim.at, .n_dims = o->dim.n, .rules = o->rules,
         .target = o->target ? target_find(o->target) : &targets[0], .check_kernels = o->verify_each,
+        .shared = o->target && !strcmp(o->target, "multi") ? target_multi(0) : NULL,
         .stage = tell_stage, .context = s,
     };
 #define LIMIT(field, standard, what) s->driver.import.limits.field = o->max_##field.value;

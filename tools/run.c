@@ -3,6 +3,7 @@
 
 #include "json.h"
 #include "ports.h"
+#include "tune.h"
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -82,7 +83,7 @@ static double now(void) {
 
 int command_run(Session *s) {
     const Options *o = s->options;
-    Model *m = pipeline_kept_model(s);
+    Model *m = tune(s) ? pipeline_kept_model(s) : NULL;
     const Tensor **inputs = m ? ports_inputs(s, m) : NULL;
     double start = now();
     const Tensor **outputs = inputs ? ports_run(s, m, inputs) : NULL;

@@ -62,6 +62,28 @@ static void print_ports(const char *title, const Port *ports, int n) {
     }
 }
 
+static void print_variants(const Program *p) {
+    if (p->chosen.n) printf("variants        estimated ms\n");
+    for (int i = 0; i < p->chosen.n; i++) {
+        const Chosen *c = &p->chosen.at[i];
+        printf("  %-14s %11.3f  %s\n", c->variant, 1e-6 * effort_nanoseconds(&c->effort), c->kernel->name);
+    }
+}
+
+static void json_variants(Json *j, const Program *p) {
+    json_begin(j, "variants", '[');
+    for (int i = 0; i < p->chosen.n; i++) {
+        const Chosen *c = &p->chosen.at[i];
+        json_begin(j, NULL, '{');
+        json_text(j, "kernel", c->kernel->name);
+        json_text(j, "node", c->node);
+        json_text(j, "variant", c->variant);
+        json_real(j, "estimated_ms", 1e-6 * effort_nanoseconds(&c->effort));
+        json_end(j, '}');
+    }
+    json_end(j, ']');
+}
+
 static void print_text(const Session *s, const Program *p, const Census *before, const Census *after) {
     Totals t = totals_of(p);
     print_ports("inputs", p->inputs.at, p->inputs.n);
@@ -75,6 +97,7 @@ static void print_text(const Session *s, const Program *p, const Census *before,
     printf("kernels         %d\n", p->kernels.n);
     printf("constants       %" PRId64 " bytes\n", t.constant_bytes);
     printf("arena           %" PRId64 " bytes\n", p->arena_bytes);
+    print_variants(p);
 }
 
 static void json_ports(Json *j, const char *key, const Port *ports, int n) {
@@ -109,6 +132,7 @@ static void print_json(const Session *s, const Program *p, const Census *before,
     json_int(&j, "kernels", p->kernels.n);
     json_int(&j, "constant_bytes", t.constant_bytes);
     json_int(&j, "arena_bytes", p->arena_bytes);
+    json_variants(&j, p);
     json_end(&j, '}');
 }
 

@@ -11,11 +11,7 @@
 
 #include <string.h>
 
-enum {
-    FEW_CHANNELS = 4, /* out */
-    MANY_CHANNELS = 16, /* and in, of a 1x1 convolution that is a sum */
-    JOINED_RUN = 384
-};
+enum { JOINED_RUN = 384 };
 
 /* Shapes. */
 
@@ -77,19 +73,8 @@ Conv conv_of(const Node *n) {
     return c;
 }
 
-/* A 1x1 convolution to few channels is a sum over channels at every pixel: reading costs more than
- * multiplying, so what computes the input runs in its loads. */
-static bool is_weighted_sum(const Conv *c) {
-    int64_t pixels = 1, outputs = 1;
-    for (int d = 0; d < c->axes; d++) {
-        const Window *w = &c->window;
-        if (w->kernel[d] != 1 || w->stride[d] != 1 || w->pad_begin[d] || w->pad_end[d])
-            return false;
-        pixels *= c->x->dims[d + 2].size;
-        outputs *= w->out[d];
-    }
-    return c->groups == 1 && c->out_channels <= FEW_CHANNELS && c->in >= MANY_CHANNELS &&
-           pixels == outputs;
+static bool is_winograd(const Variant *v) {
+    return v && (v->id == VARIANT_Conv_WINOGRAD_4 || v->id == VARIANT_Conv_WINOGRAD_4_FEW);
 }
 
 void conv_need_map(const Conv *c, bool tiled, InputNeed *need) {
@@ -105,16 +90,17 @@ void conv_need_map(const Conv *c, bool tiled, InputNeed *need) {
     }
 }
 
-void need_conv(const Node *n, int input, InputNeed *need) {
+void need_conv(const Lower *l, const Node *n, int input, InputNeed *need) {
+    const Variant *v = lower_variant(l, n);
     if (input == 2) return;
     need->need = NEED_BUFFER;
     if (input == 1) return;
     Conv c = conv_of(n);
-    if (is_weighted_sum(&c)) {
+    if (v && v->id == VARIANT_Conv_SUM) {
         *need = (InputNeed){.need = NEED_ELEMENTS, .readings = 1};
         return;
     }
-    conv_need_map(&c, winograd_pays(&c), need);
+    conv_need_map(&c, is_winograd(v), need);
 }
 
 const Expr *conv_bias(Lower *l, const Conv *c, const Expr *channel, DType wide) {
@@ -351,14 +337,15 @@ static void conv_weighted_sum(Lower *l, const Conv *c) {
 }
 
 void code_conv(Lower *l, Node *n) {
+    const Variant *v = lower_variant(l, n);
     Conv c = conv_of(n);
-    if (lower_is_plain(l) || value_count(c.out) == 0 || value_count(c.w) == 0)
+    if (!v)
         conv_plain(l, &c);
-    else if (is_weighted_sum(&c))
+    else if (v->id == VARIANT_Conv_SUM)
         conv_weighted_sum(l, &c);
-    else if (c.in == 1 && c.groups > 1)
+    else if (v->id == VARIANT_Conv_DEPTHWISE)
         conv_depthwise(l, &c);
-    else if (lower_is_real(l) && winograd_pays(&c))
+    else if (is_winograd(v))
         conv_winograd(l, &c);
     else
         conv_product(l, &c);

@@ -26,8 +26,8 @@ const Expr *conv_row(Lower *l, const Gemm *g, const Expr *m);     /* g->context 
 void conv_k(const Conv *c, Gemm *g);
 int64_t conv_row_step(const Conv *c, const Gemm *g);
 
-/* winograd.c: whether it is worth it; then the outputs along axis d, in whole tiles; the kernels. */
-bool winograd_pays(const Conv *c);
+/* winograd.c: whether it can compute this; outputs along axis d, in whole tiles; the kernels. */
+bool winograd_applies(const Conv *c);
 int64_t winograd_outputs(const Conv *c, int d);
 void conv_winograd(Lower *l, Conv *c);
 

@@ -47,7 +47,8 @@ static PairConv pair_conv_of(const Node *n) {
     return p;
 }
 
-void need_pair_conv(const Node *n, int input, InputNeed *need) {
+void need_pair_conv(const Lower *l, const Node *n, int input, InputNeed *need) {
+    (void)l;
     PairConv p = pair_conv_of(n);
     if (input == Q) conv_need_map(&p.conv, false, need);
     if (input == W) need->need = NEED_BUFFER;

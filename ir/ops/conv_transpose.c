@@ -163,7 +163,8 @@ static bool taps_are_apart(const Node *n, const Geometry *g) {
     return g->groups == 1;
 }
 
-void need_conv_transpose(const Node *n, int input, InputNeed *need) {
+void need_conv_transpose(const Lower *l, const Node *n, int input, InputNeed *need) {
+    (void)l;
     Geometry g = geometry_of(n);
     if (input == 2 || !taps_are_apart(n, &g)) return;
     need->need = input == 0 ? NEED_CHANNELS_LAST : NEED_BUFFER;

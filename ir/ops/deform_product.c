@@ -39,7 +39,8 @@ typedef struct Taken {
     const Expr *from[CORNERS], *weight[DEFORM_BRANCHES][CORNERS];
 } Taken;
 
-void need_deform_conv(const Node *n, int input, InputNeed *need) {
+void need_deform_conv(const Lower *l, const Node *n, int input, InputNeed *need) {
+    (void)l;
     (void)n;
     if (input == DEFORM_X) need->need = NEED_CHANNELS_LAST;
     if (input == DEFORM_W || input == DEFORM_SCALE) need->need = NEED_BUFFER;

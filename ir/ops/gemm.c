@@ -51,29 +51,31 @@ static void plan_chunks(Gemm *g) {
 }
 
 /* Rows of a tile: a few less than fill the registers, where tiles that overlap would compute more. */
-static int best_rows(const Target *t, int64_t rows) {
-    int best = t->tile_rows;
-    for (int n = best - 1; 3 * n > 2 * t->tile_rows; n--)
+static int best_rows(int most, int64_t rows) {
+    int best = most;
+    for (int n = best - 1; 3 * n > 2 * most; n--)
         if (round_up(rows, n) * 104 < round_up(rows, best) * 100) best = n;
     return best;
 }
 
-void gemm_plan(Lower *l, Gemm *g) {
-    const Target *t = l->program->target;
+static void plan_for(Gemm *g, const Target *t, const Variant *v) {
+    bool own = v && v->tile_rows;
+    int most = own ? v->tile_rows : t->tile_rows, wide = own ? v->tile_vectors : t->tile_vectors;
     g->inner = 1;
     for (int i = 0; i < g->n_k; i++) g->inner *= g->k_extent[i];
     plan_chunks(g);
     g->lanes = dtypes[g->wide].bytes > 4 && t->lanes > 1 ? t->lanes / 2 : t->lanes;
-    g->tile_rows = best_rows(t, g->rows);
-    g->tile_vectors = t->tile_vectors;
-    if (g->rows < t->tile_rows) { /* few rows: wider tiles keep the accumulators busy */
-        int accumulators = t->tile_rows * t->tile_vectors;
+    g->tile_rows = best_rows(most, g->rows);
+    g->tile_vectors = wide;
+    if (g->rows < most) { /* few rows: wider tiles keep the accumulators busy */
         g->tile_rows = (int)g->rows;
-        g->tile_vectors = accumulators / g->tile_rows < 8 ? accumulators / g->tile_rows : 8;
+        g->tile_vectors = most * wide / g->tile_rows < 8 ? most * wide / g->tile_rows : 8;
     }
     int64_t vectors = (g->columns + g->lanes - 1) / g->lanes;
     if (vectors < g->tile_vectors) g->tile_vectors = (int)vectors;
 }
+
+void gemm_plan(Lower *l, Gemm *g) { plan_for(g, l->program->target, lower_variant(l, g->node)); }
 
 const Expr *gemm_flat_k(Lower *l, const Gemm *g, const Expr *const *k) {
     const Expr *flat = ex_index(l->b, 0);
@@ -146,7 +148,8 @@ static void pack_loops(Lower *l, const Gemm *g, int64_t batches, const Buffer *s
     st_end(l->b);
 }
 
-/* The packing loops are a program of their own, which makes the constant when it is needed (constant.c). */
+/* The packing loops are a program of their own, which makes the constant when it is needed
+ * (constant.c). */
 static void pack_constant(Lower *l, Gemm *g, int64_t batches, const Buffer *source,
                           const char *name) {
     Program *kept = l->program;
@@ -193,10 +196,11 @@ typedef struct Tile {
     int64_t rows, vectors;
     int64_t valid; /* columns of the block; the rest is padding */
     Buffer *acc, *rows_of_block;
-    Buffer *sums;     /* of the whole block, where the inner dimension is cut; else NULL */
-    int64_t ahead;    /* how far behind a chunk of B the one lies that is used next */
-    int64_t tiles;    /* that use a chunk of B one after the other, at most */
-    const Expr *turn; /* which of them this is */
+    Buffer *sums;      /* of the whole block, where the inner dimension is cut; else NULL */
+    int64_t ahead;     /* how far behind a chunk of B the one lies that is used next */
+    int64_t tiles;     /* that use a chunk of B one after the other, at most */
+    const Expr *turn;  /* which of them this is */
+    const Expr *panel; /* number of the column block */
 } Tile;
 
 static const Expr *in_tile(Lower *l, const Tile *t, const Expr *i, const Expr *j,
@@ -365,6 +369,22 @@ static void prefetch(Lower *l, const Tile *t, const Expr *chunk) {
     st_end(l->b);
 }
 
+/* Likewise the part of A that the next product needs, a piece by each tile of each block of
+ * columns. */
+static void prefetch_soon(Lower *l, const Tile *t) {
+    const Gemm *g = t->gemm;
+    int64_t line = LINE / dtypes[g->a->type].bytes;
+    int64_t blocks = (g->columns + tile_columns(g) - 1) / tile_columns(g);
+    int64_t lines = (g->soon_count + line - 1) / line;
+    if (!g->soon || !l->program->target->l2_bytes) return;
+    int64_t piece = (lines + blocks * t->tiles - 1) / (blocks * t->tiles);
+    const Expr *i = st_for_n(l->b, LOOP_SERIAL, "p", piece);
+    const Expr *at = ex_offset(l->b, ex_offset(l->b, t->panel, t->tiles, t->turn), piece, i);
+    at = ex_offset(l->b, at, line, g->soon);
+    st_prefetch(l->b, g->a, ex_min(l->b, at, ex_index(l->b, g->a->count - 1)));
+    st_end(l->b);
+}
+
 static void multiply(Lower *l, const Tile *t, const Expr *flat, const Expr *offset) {
     const Gemm *g = t->gemm;
     Rows rows = tile_rows_of(l, t);
@@ -435,6 +455,7 @@ static void whole_sums(Lower *l, Tile *t, const Block *block) {
     open_tiles(l, t, block);
     open_acc(l, t);
     start_tile(l, t);
+    prefetch_soon(l, t);
     multiply(l, t, ex_index(l->b, 0), ex_index(l->b, 0));
     store_vectors(l, t);
     store_tail(l, t);
@@ -469,6 +490,7 @@ static void column_block(Lower *l, const Gemm *g, const Block *block, const Expr
     t.column = ex_offset(l->b, number, tile_columns(g), ex_index(l->b, 0));
     t.b = ex_offset(l->b, t.column, g->inner, g->b_offset);
     t.ahead = chunk_inner(g) * t.vectors * g->lanes;
+    t.panel = number;
     if (g->n_outer)
         chunked_sums(l, &t, block);
     else
@@ -491,7 +513,7 @@ static void find_rows(Lower *l, const Gemm *g, Block *block) {
 
 /* Bytes of A that a row adds to those before it. */
 static int64_t row_bytes(const Gemm *g) {
-    return dtypes[g->a->type].bytes * g->inner / (g->n_k > 1 ? g->k_extent[0] : 1);
+    return dtypes[g->a ? g->a->type : g->wide].bytes * g->inner / (g->n_k > 1 ? g->k_extent[0] : 1);
 }
 
 /* Threads share rows where B stays in the cache of each: their rows of the result are theirs again
@@ -681,4 +703,29 @@ void gemm_loops(Lower *l, const Gemm *g) {
         all_columns(l, g, &block);
     st_end(l->b);
     builder_kernel(l->b)->macs += g->rows * g->columns * g->inner;
+}
+
+/* What it does. */
+
+/* A multiply-add has to wait for the one before it: so many vectors of sums keep the machine busy. */
+enum { BUSY_VECTORS = 10 };
+
+void gemm_effort(Gemm *g, const Target *t, const Variant *v, int64_t times, int64_t matrices, Effort *effort) {
+    plan_for(g, t, v);
+    int64_t n_tiles = (g->rows + g->tile_rows - 1) / g->tile_rows, most = tiles_in_block(t, g, n_tiles);
+    int64_t columns = tile_columns(g), chunks = 1, weights = gemm_packed_count(g) * dtypes[g->wide].bytes;
+    for (int i = 0; i < g->n_outer; i++) chunks *= g->k_extent[i];
+    double steps = 0, sums = 0;
+    for (int part = 0; part < 2; part++) {
+        int64_t blocks = part ? g->columns % columns > 0 : g->columns / columns;
+        int64_t rest = (g->columns % columns + g->lanes - 1) / g->lanes, of_tile = part ? rest : g->tile_vectors;
+        int64_t busy = of_tile * g->tile_rows < BUSY_VECTORS ? BUSY_VECTORS : of_tile * g->tile_rows;
+        steps += (double)(n_tiles * blocks * busy) * (double)g->inner;
+        sums += (double)(n_tiles * blocks * of_tile * g->tile_rows) * (double)(chunks + 1);
+    }
+    effort->n[COST_MULTIPLY] += steps * (double)times;
+    effort->n[COST_SUMS] += sums * (double)times;
+    effort->n[COST_WEIGHTS] += (double)weights * (double)matrices;
+    double readings = (double)times * (double)((n_tiles + most - 1) / most) - (double)matrices;
+    effort->n[COST_AGAIN] += readings > 0 ? readings * (double)weights : 0;
 }

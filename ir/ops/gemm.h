@@ -2,7 +2,7 @@
 #ifndef SONOC_GEMM_H
 #define SONOC_GEMM_H
 
-#include "lower.h"
+#include "lower_variant.h"
 
 enum {
     GEMM_K = 8,
@@ -33,9 +33,13 @@ struct Gemm {
     /* element of B, from the buffer that the model stores it in */
     const Expr *(*weight)(Lower *l, const Gemm *g, const Buffer *source, const Expr *batch, const Expr *const *k,
                           const Expr *column);
+    const Expr *soon;                      /* not NULL: so many elements of A from here on are needed next, and are */
+    int64_t soon_count;                    /* asked for meanwhile, where the inner dimension is one chunk */
     void *context;
 };
 
+/* Adds what `times` such products do, with `matrices` different B; the k loops are those before gemm_plan. */
+void gemm_effort(Gemm *g, const Target *t, const Variant *v, int64_t times, int64_t matrices, Effort *effort);
 /* The number of a k step in the whole inner dimension, from the k loops. */
 const Expr *gemm_flat_k(Lower *l, const Gemm *g, const Expr *const *k);
 /* Chooses the tile; to be called when rows, columns and the k loops are known. */

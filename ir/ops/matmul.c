@@ -64,13 +64,15 @@ bool infer_gemm(Infer *f, Node *n) {
     return true;
 }
 
-void need_matmul(const Node *n, int input, InputNeed *need) {
+void need_matmul(const Lower *l, const Node *n, int input, InputNeed *need) {
+    (void)l;
     (void)n;
     need->need = NEED_BUFFER;
     (void)input;
 }
 
-void need_gemm(const Node *n, int input, InputNeed *need) {
+void need_gemm(const Lower *l, const Node *n, int input, InputNeed *need) {
+    (void)l;
     (void)n;
     need->need = input < 2 ? NEED_BUFFER : NEED_ELEMENTS;
 }
@@ -244,8 +246,7 @@ static void matmul_product(Lower *l, MatMul *p) {
 }
 
 static void lower_matmul(Lower *l, MatMul p) {
-    bool empty = value_count(p.out) == 0 || p.k == 0;
-    if (!lower_is_plain(l) && !empty) {
+    if (lower_variant(l, p.node)) {
         matmul_product(l, &p);
         return;
     }
@@ -260,3 +261,24 @@ static void lower_matmul(Lower *l, MatMul p) {
 void code_matmul(Lower *l, Node *n) { lower_matmul(l, matmul_of(n)); }
 
 void code_gemm(Lower *l, Node *n) { lower_matmul(l, gemm_of(n)); }
+
+/* What it does. */
+
+static bool add_effort(const MatMul *p, const Target *t, const Variant *v, Effort *effort) {
+    if (value_count(p->out) == 0 || p->k == 0) return false;
+    Gemm g = {.wide = lower_wide(p->a->dtype), .rows = p->m, .columns = p->n, .n_k = 1, .k_extent = {p->k}};
+    int64_t times = 1;
+    for (int d = 0; d < p->batch_rank; d++) times *= p->batch[d];
+    gemm_effort(&g, t, v, times, b_matrices(p), effort);
+    return true;
+}
+
+bool effort_matmul(const Node *n, const Target *t, const Variant *v, Effort *effort) {
+    MatMul p = matmul_of((Node *)n);
+    return add_effort(&p, t, v, effort);
+}
+
+bool effort_gemm(const Node *n, const Target *t, const Variant *v, Effort *effort) {
+    MatMul p = gemm_of((Node *)n);
+    return add_effort(&p, t, v, effort);
+}

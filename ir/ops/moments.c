@@ -51,7 +51,8 @@ bool infer_moments(Infer *f, Node *n) {
 }
 
 /* A chunk is read for its mean and, from cache, for its squares. */
-void need_moments(const Node *n, int input, InputNeed *need) {
+void need_moments(const Lower *l, const Node *n, int input, InputNeed *need) {
+    (void)l;
     (void)n;
     if (input == 0) *need = (InputNeed){.need = NEED_ELEMENTS, .readings = 2};
 }

@@ -114,7 +114,8 @@ bool infer_pack_pairs(Infer *f, Node *n) {
     return true;
 }
 
-void need_pack_pairs(const Node *n, int input, InputNeed *need) {
+void need_pack_pairs(const Lower *l, const Node *n, int input, InputNeed *need) {
+    (void)l;
     (void)n;
     if (input == X) need->readings = 1;
 }

@@ -29,7 +29,8 @@ bool infer_tap_sum(Infer *f, Node *n) {
     return true;
 }
 
-void need_tap_sum(const Node *n, int input, InputNeed *need) {
+void need_tap_sum(const Lower *l, const Node *n, int input, InputNeed *need) {
+    (void)l;
     (void)n;
     if (input == PRODUCTS) need->need = NEED_CHANNELS_LAST;
     if (input == SCALE) need->need = NEED_BUFFER;

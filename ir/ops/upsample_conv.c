@@ -24,10 +24,9 @@
 #include "ops.h"
 
 enum { X, W, B, SOURCE_Y, WEIGHT_Y, SOURCE_X, WEIGHT_X };
-
 enum {
-    BLOCK = 32,      /* most output channels of a block */
-    LEAST_WIDTH = 32 /* of a strip */
+    LEAST_BLOCK = 16, /* of the variants; it is smaller where the channels ask for it */
+    LEAST_WIDTH = 32  /* of a strip */
 };
 
 typedef struct UpsampleConv {
@@ -88,7 +87,8 @@ bool infer_upsample_conv(Infer *f, Node *n) {
     return true;
 }
 
-void need_upsample_conv(const Node *n, int input, InputNeed *need) {
+void need_upsample_conv(const Lower *l, const Node *n, int input, InputNeed *need) {
+    (void)l;
     (void)n;
     if (input == X) need->need = NEED_CHANNELS_LAST;
     if (input == W) need->need = NEED_BUFFER;
@@ -108,7 +108,6 @@ static UpsampleConv upsample_conv_of(Node *n) {
     c.up_h = c.source[0]->dims[0], c.up_w = c.source[1]->dims[0];
     c.out_h = c.out->dims[2].size, c.out_w = c.out->dims[3].size;
     c.pad_y = pads[0], c.pad_x = pads[1];
-    for (c.block = BLOCK; c.block > 1 && c.channels % c.block;) c.block /= 2;
     return c;
 }
 
@@ -352,6 +351,17 @@ static void vertical(Lower *l, const UpsampleConv *c, const Expr *y, DType wide)
     for (int i = 0; i < 3; i++) st_end(l->b);
 }
 
+/* The strip's next input row comes while this one is used: a part of it for every ky. */
+static void ask_for_next_row(Lower *l, const UpsampleConv *c, Gemm *g, const Expr *ky) {
+    const Storage *s = c->from;
+    const Expr *next =
+        ex_min(l->b, ex_add(l->b, c->row, ex_index(l->b, 1)), ex_index(l->b, c->in_h - 1));
+    const Expr *at = ex_offset(l->b, c->n, s->stride[0], ex_index(l->b, s->offset));
+    at = ex_offset(l->b, next, s->stride[2], ex_offset(l->b, c->first, s->stride[3], at));
+    g->soon_count = (c->span * s->stride[3] + c->kh - 1) / c->kh;
+    g->soon = st_let(l->b, "soon", ex_offset(l->b, ky, g->soon_count, at));
+}
+
 static void output_row(Lower *l, UpsampleConv *c, Gemm *g, const Expr *y) {
     const Expr *r = st_for(l->b, LOOP_SERIAL, "new", ex_load(l->b, c->new_count, y));
     const Expr *row = ex_add(l->b, ex_load(l->b, c->new_first, y), r);
@@ -359,6 +369,7 @@ static void output_row(Lower *l, UpsampleConv *c, Gemm *g, const Expr *y) {
     const Expr *ky = st_for_n(l->b, LOOP_SERIAL, "ky", c->kh);
     const Expr *batch = ex_offset(l->b, c->number, c->kh, ky);
     g->b_offset = ex_offset(l->b, batch, gemm_packed_count(g), ex_index(l->b, 0));
+    ask_for_next_row(l, c, g, ky);
     gemm_loops(l, g);
     horizontal(l, c, ky, g->wide);
     st_end(l->b);
@@ -415,14 +426,40 @@ static void exchanged(Lower *l, UpsampleConv *c, DType wide) {
     lower_end_kernel(l);
 }
 
+/* Output channels of a block: the variant's, or where these do not divide, the largest power of two that does. */
+static int64_t block_of(const UpsampleConv *c, const Variant *v) {
+    int64_t block = v->block;
+    while (block > 1 && c->channels % block) block /= 2;
+    return block;
+}
+
 void code_upsample_conv(Lower *l, Node *n) {
+    const Variant *v = lower_variant(l, n);
     UpsampleConv c = upsample_conv_of(n);
     DType wide = lower_wide(c.x->dtype);
-    if (lower_is_plain(l) || value_count(c.out) == 0 || c.in_channels == 0) {
+    if (!v) {
         lower_begin_kernel(l, n, NULL);
         plain_loops(l, &c, wide);
         lower_end_kernel(l);
         return;
     }
+    c.block = block_of(&c, v);
     exchanged(l, &c, wide);
+}
+
+/* The interpolation costs the same with any block: what differs are the products, whose input is read for each block. */
+bool effort_upsample_conv(const Node *n, const Target *t, const Variant *v, Effort *effort) {
+    UpsampleConv c = upsample_conv_of((Node *)n);
+    int64_t block = block_of(&c, v), taps = c.kh * c.kw;
+    if (value_count(c.out) == 0 || c.in_channels == 0 || (block < v->block && v->block != LEAST_BLOCK)) return false;
+    Gemm g = {.wide = lower_wide(c.x->dtype),
+              .rows = c.in_w,
+              .columns = taps * block,
+              .n_k = 1,
+              .k_extent = {c.in_channels}};
+    int64_t blocks = c.channels / block, bytes = dtypes[g.wide].bytes;
+    gemm_effort(&g, t, v, c.batch * blocks * c.in_h, blocks, effort);
+    effort->n[COST_INTERPOLATE] += (double)(multiply_adds(&c) - c.batch * c.channels * c.in_h * c.in_w * c.in_channels * taps) / (double)g.lanes;
+    effort->n[COST_MAP] += (double)(c.batch * blocks * c.in_h * c.in_w * c.in_channels * bytes);
+    return true;
 }

@@ -21,11 +21,7 @@ enum {
     TILE = 4, /* outputs of a tile along an axis */
     SIDE = 6, /* inputs */
     POSITIONS = SIDE * SIDE,
-    LEAST_CHANNELS = 32, /* with many tiles */
-    MANY_CHANNELS = 64,  /* with few */
-    FEW_TILES = 64,
-    LEAST_TILES = 4,
-    LEAST_PIXELS = 12, /* of a tile, on average */
+    MOST_BYTES = 16 << 20, /* of U with few tiles */
     CHUNK = 64,        /* channels of the weights that are transformed at a time */
     PANELS = 2,        /* their tiles of columns */
     BLOCK_BYTES = 3 << 19, /* of U and M together */
@@ -109,22 +105,6 @@ typedef struct Winograd {
 static int64_t tiles_along(const Conv *c, int d) { return (c->window.out[d] + TILE - 1) / TILE; }
 
 static int64_t tiles_of(const Conv *c) { return tiles_along(c, 0) * tiles_along(c, 1); }
-
-static bool has_few_tiles(const Conv *c) {
-    return tiles_of(c) <= FEW_TILES && c->in >= MANY_CHANNELS && c->out_channels >= MANY_CHANNELS;
-}
-
-bool winograd_pays(const Conv *c) {
-    const Window *w = &c->window;
-    if (c->axes != 2 || c->groups != 1 || !c->w->constant || lower_wide(c->x->dtype) != DT_F32)
-        return false;
-    for (int d = 0; d < 2; d++)
-        if (w->kernel[d] != 3 || w->stride[d] != 1 || w->dilation[d] != 1) return false;
-    int64_t fewest = c->in < c->out_channels ? c->in : c->out_channels;
-    if (c->in % 8 || c->out_channels % 8 || tiles_of(c) < LEAST_TILES) return false;
-    if (w->out[0] * w->out[1] < LEAST_PIXELS * tiles_of(c)) return false;
-    return has_few_tiles(c) || (fewest >= LEAST_CHANNELS && tiles_of(c) >= FEW_TILES);
-}
 
 int64_t winograd_outputs(const Conv *c, int d) { return tiles_along(c, d) * TILE; }
 
@@ -657,17 +637,83 @@ static void multiply_few(Lower *l, Winograd *w) {
     st_end(l->b);
 }
 
-void conv_winograd(Lower *l, Conv *c) {
+static Winograd winograd_of(Conv *c, const Target *t) {
     Winograd w = {.conv = c, .wide = DT_F32, .tiles_x = tiles_along(c, 1), .tiles = tiles_of(c)};
-    for (w.lanes = l->program->target->lanes; c->in % w.lanes || c->out_channels % w.lanes;)
-        w.lanes /= 2;
+    for (w.lanes = t->lanes; c->in % w.lanes || c->out_channels % w.lanes;) w.lanes /= 2;
+    return w;
+}
+
+void conv_winograd(Lower *l, Conv *c) {
+    Winograd w = winograd_of(c, l->program->target);
     c->from = lower_storage(l, c->x);
     c->weights = lower_storage(l, c->w);
-    if (has_few_tiles(c))
+    if (lower_variant(l, c->node)->id == VARIANT_Conv_WINOGRAD_4_FEW)
         multiply_few(l, &w);
     else
         multiply_many(l, &w);
     builder_kernel(l->b)->macs =
         c->x->dims[0].size * w.tiles * POSITIONS * c->in * c->out_channels;
     lower_end_kernel(l);
+}
+
+/* What it does. */
+
+bool winograd_applies(const Conv *c) {
+    const Window *w = &c->window;
+    for (int d = 0; d < c->axes; d++)
+        if (w->kernel[d] != 3 || w->stride[d] != 1 || w->dilation[d] != 1) return false;
+    return c->axes == 2 && c->groups == 1 && c->w->constant && lower_wide(c->x->dtype) == DT_F32 &&
+           c->in % 8 == 0 && c->out_channels % 8 == 0 && value_count(c->out) && value_count(c->w);
+}
+
+/* Multiplications and additions for a square. */
+static double square_steps(const Transform *t) {
+    int entries = 0;
+    for (int i = 0; i < t->parts; i++)
+        for (int j = 0; j < t->in; j++) entries += t->first[i][j] != 0;
+    for (int i = 0; i < t->out; i++)
+        for (int j = 0; j < t->parts; j++) entries += t->second[i][j] != 0;
+    return (double)entries * (t->in + t->out);
+}
+
+/* The transforms of the maps, by vectors of lanes. */
+static void add_transforms(const Winograd *w, Effort *effort) {
+    const Conv *c = w->conv;
+    double tiles = (double)(c->x->dims[0].size * w->tiles) / w->lanes;
+    effort->n[COST_TRANSFORM] += tiles * ((double)c->in * square_steps(&of_inputs) +
+                                          (double)c->out_channels * square_steps(&of_outputs));
+}
+
+bool effort_winograd_many(const Node *n, const Target *t, const Variant *v, Effort *effort) {
+    Conv c = conv_of(n);
+    if (!winograd_applies(&c)) return false;
+    Winograd w = winograd_of(&c, t);
+    choose_block(&w, t->tile_rows);
+    int64_t blocks = (w.tiles + w.block - 1) / w.block;
+    Gemm g = {.wide = w.wide, .rows = w.block, .columns = c.out_channels, .n_k = 1, .k_extent = {c.in}};
+    gemm_effort(&g, t, v, c.x->dims[0].size * blocks * POSITIONS, POSITIONS, effort);
+    effort->n[COST_ROOM] += (double)((POSITIONS - 9) * c.in * c.out_channels * 4);
+    add_transforms(&w, effort);
+    return true;
+}
+
+bool effort_winograd_few(const Node *n, const Target *t, const Variant *v, Effort *effort) {
+    Conv c = conv_of(n);
+    if (!winograd_applies(&c)) return false;
+    Winograd w = winograd_of(&c, t);
+    if (w.tiles > MOST_BYTES / (POSITIONS * 4 * c.in)) return false;
+    int rows = few_rows(w.tiles, t->tile_rows);
+    int64_t width = (int64_t)t->tile_vectors * t->lanes, panels = (c.out_channels + width - 1) / width;
+    int64_t chunk = chunk_of(&w), images = c.x->dims[0].size;
+    Gemm g = {.wide = w.wide,
+              .rows = (w.tiles + rows - 1) / rows * rows,
+              .columns = width,
+              .n_k = 1,
+              .k_extent = {chunk}};
+    gemm_effort(&g, t, v, images * panels * (c.in / chunk) * POSITIONS, 0, effort);
+    double weights = (double)(c.in * panels * width);
+    effort->n[COST_WEIGHTS] += 9 * 4 * weights;
+    effort->n[COST_TRANSFORM] += (double)images * weights / t->lanes * square_steps(&of_weights);
+    add_transforms(&w, effort);
+    return true;
 }

@@ -1,7 +1,7 @@
 /* driver.c - model.onnx -> graph; graph -> loops -> memory plan. */
 #include "driver.h"
 
-#include "lower.h"
+#include "lower_choices.h"
 #include "rule.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -116,12 +116,27 @@ static bool is_debug(const Driver *d) {
 #endif
 }
 
+/* false: reported. */
+static bool read_choices(const Driver *d, const Choices **to) {
+    size_t n;
+    *to = NULL;
+    if (!d->choices) return true;
+    const char *text = file_read(d->unit, d->choices, &n);
+    return text && (*to = choices_parse(d->unit, d->choices, text, n));
+}
+
+LowerOptions driver_lower_options(const Driver *d, const PassOptions *chosen) {
+    return (LowerOptions){
+        .target = d->target, .name = path_stem(d->unit->arena, d->path), .plain = d->plain,
+        .make_later = d->make_later, .real = chosen->level >= 2 && chosen->exactness >= CLASS_REAL, .shared = d->shared,
+    };
+}
+
 Program *driver_lower(const Driver *d, Graph *g, const PassOptions *chosen) {
+    LowerOptions options = driver_lower_options(d, chosen);
     driver_stage(d, "lowering");
-    Program *p = lower_graph(g, &(LowerOptions){
-        .target = d->target, .name = path_stem(d->unit->arena, d->path), .plain = d->plain, .make_later = d->make_later,
-        .real = chosen->level >= 2 && chosen->exactness >= CLASS_REAL,
-    });
+    if (!read_choices(d, &options.choices)) return NULL;
+    Program *p = lower_graph(g, &options);
     if (!p) return NULL;
     driver_stage(d, "planning memory");
     program_plan(p);

@@ -5,6 +5,7 @@
 #include "diag.h"
 #include "import.h"
 #include "loop.h"
+#include "lower.h"
 #include "pass.h"
 
 /* A model, and how it is to be read and lowered. */
@@ -17,7 +18,8 @@ typedef struct Driver {
     int n_dims;
     ImportOptions import;            /* limits, and who is told of external data; pins come from `dims` */
     const char *rules;               /* a file; NULL: none */
-    const Target *target;
+    const char *choices;             /* a file of variants; NULL: by estimate */
+    const Target *target, *shared;   /* shared: as in LowerOptions */
     bool plain;                      /* lower by definition */
     bool make_later;                 /* of LowerOptions */
     bool check_kernels;              /* in builds with NDEBUG, too */
@@ -29,6 +31,8 @@ typedef struct Driver {
 Graph *driver_read(const Driver *d);
 /* The rules of the file; none without one.  NULL: reported. */
 struct RuleSet *driver_rules(const Driver *d);
+/* How they have it lowered, choices apart. */
+LowerOptions driver_lower_options(const Driver *d, const PassOptions *chosen);
 /* From the graph that these passes left to loops with a memory plan.  NULL: reported. */
 Program *driver_lower(const Driver *d, Graph *g, const PassOptions *chosen);
 /* A text of loops (.loops) is a program already.  NULL: reported. */

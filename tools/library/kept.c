@@ -69,6 +69,8 @@ static bool find_key(const Recipe *r, const char *machine, CacheKey *key) {
     add_text(a, &spans, settings_text(r));
     add_text(a, &spans, dot ? dot : "");
     if (d->rules && !add_file(d->unit, &spans, d->rules)) return false;
+    if (d->choices && !add_file(d->unit, &spans, d->choices)) return false;
+    add_text(a, &spans, d->choices ? "choices" : "");
     for (int i = 0; i < r->n_plugins; i++)
         if (!add_file(d->unit, &spans, r->plugins[i])) return false;
     Span mapped;
@@ -195,8 +197,7 @@ static bool keep(const struct sonoc_model *m, const Recipe *r, CacheKey key, con
 
 static CacheSpan make_weights(const Program *p) {
     WeightsImage image = weights_place(p);
-    size_t bytes = image.bytes > 4096 ? (size_t)image.bytes : 4096; /* arenas align such to 64 */
-    char *at = arena_alloc(unit_lasting(p->unit), bytes);
+    char *at = arena_alloc_large(unit_lasting(p->unit), (size_t)image.bytes);
     weights_fill(p, &image, at);
     return (CacheSpan){at, (size_t)image.bytes};
 }

@@ -1,5 +1,7 @@
 num atol=1e-4
 graph g(%x: f32[1,32,34,33]) -> (%y) {
+    # choices: target x86-64-v3
+    # choices: Conv(f32[1,32,34,33], constant f32[32,32,3,3]) pads=[1,1,1,1]: winograd-4
     %zero = constant f32[] {0}
     %n = constant f32[] {9216}
     %one = constant f32[] {1}

@@ -33,6 +33,8 @@ y = np.einsum("nchw,oc->nohw", np.maximum(x, 0), w) + np.array([0.5, -1, 2])[:, 
 ===
 num atol=1e-3
 graph small_tiles(%x: f32[1,64,17,19]) -> (%y) {
+    # choices: target x86-64-v3
+    # choices: Conv(f32[1,64,17,19], constant f32[72,64,3,3]) pads=[1,1,1,1]: winograd-4-few
     %zero = constant f32[] {0}
     %n = constant f32[] {41472}
     %one = constant f32[] {1}
