@@ -163,6 +163,10 @@ static void count_block(Count *c, const Stmt *s) {
         case ST_LOCAL: break;
         case ST_STORE:
         case ST_ACC: count_write(c, s); break;
+        case ST_PREFETCH:
+            c->parts->n[CODE_LOAD] += copies_of_statement(c);
+            count_expr(c, s->index);
+            break;
         }
     }
 }

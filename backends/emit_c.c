@@ -131,6 +131,7 @@ static void print_header_comment(Emit *e, Text *out) {
                  arena_size(e));
     else if (has_arena(e))
         text_add(out, " * The scratch memory is static: one run at a time in a process.\n");
+    pages_comment(e, out);
     threads_comment(e, out);
     if (e->form == WEIGHTS_FILE)
         text_add(out,
@@ -241,6 +242,7 @@ static void print_init(Emit *e, Text *out) {
             "\nstatic union {\n    unsigned char bytes[%s%s];\n    double aligned;\n} "
             "%s_arena __attribute__((aligned(64)));\n",
             up, threads ? arena_format(e->arena, "_ARENA_SIZE(%s_MOST_THREADS)", up) : "_ARENA_BYTES", prefix);
+    pages_function(e, out);
     text_add(out, "\n");
     print_init_signature(e, out, " {\n");
     text_add(out, "    if (!m) return %s_BAD_ARGUMENT;\n", up);
@@ -251,6 +253,7 @@ static void print_init(Emit *e, Text *out) {
         text_add(out, "    m->arena = %s_arena.bytes;\n", prefix);
     else
         text_add(out, "    m->arena = NULL;\n");
+    pages_call(e, out);
     if (e->form == WEIGHTS_FILE)
         text_add(out, "    m->weights = (const unsigned char *)weights;\n");
     else if (!has_image(e))
@@ -421,7 +424,7 @@ static void reserve_names(Emit *e) {
                                            "stop",         "parallel_for"};
     static const char *const locals[] = {"m",      "arena",   "weights",
                                          "inputs", "outputs", "weights_bytes",
-                                         "threads", "parallel_for", "context"};
+                                         "threads", "parallel_for", "context", "large_pages"};
     names_take(&e->names, e->options->prefix);
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
         names_take(&e->names, arena_format(e->arena, "%s_%s", e->options->prefix, suffixes[i]));

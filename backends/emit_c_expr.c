@@ -292,6 +292,7 @@ static void print_scalar(Emit *e, const Expr *x, int least) {
     case SC_NEG: print_negate(e, x, least); return;
     case SC_ABS: print_abs(e, x); return;
     case SC_FMA: print_call(e, HELPER_FMA, x->type, x); return;
+    case SC_DOT2: print_call(e, HELPER_DOT2, x->type, x); return;
     case SC_SQRT: print_call(e, HELPER_SQRT, x->type, x); return;
     case SC_MIN:
     case SC_MAX:

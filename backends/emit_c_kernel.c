@@ -303,6 +303,12 @@ static void print_write(Emit *e, const Stmt *s) {
         print_scalar_write(e, s);
 }
 
+static void print_prefetch(Emit *e, const Stmt *s) {
+    emit_line(e, "PREFETCH(&");
+    print_element(e, s);
+    emit(e, ");\n");
+}
+
 static void print_block(Emit *e, const Stmt *s) {
     bool alone = s && !s->next;
     for (; s; s = s->next) {
@@ -314,6 +320,7 @@ static void print_block(Emit *e, const Stmt *s) {
         case ST_LOCAL: print_local(e, s); break;
         case ST_STORE:
         case ST_ACC: print_write(e, s); break;
+        case ST_PREFETCH: print_prefetch(e, s); break;
         }
     }
 }

@@ -117,6 +117,7 @@ static const char *const words[] = {
     "KERNEL",
     "UNROLL",
     "LOCAL",
+    "PREFETCH",
     "weights_hash",
     "WEIGHTS_PATH",
     "HAS_FMA_F32",

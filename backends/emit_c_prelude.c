@@ -11,6 +11,7 @@
 
 static const char *const helper_names[HELPER_COUNT] = {
     [HELPER_FMA] = "fma_",
+    [HELPER_DOT2] = "dot2_",
     [HELPER_SQRT] = "sqrt_",
     [HELPER_MIN] = "min_",
     [HELPER_MAX] = "max_",
@@ -53,7 +54,7 @@ static void need_parts(Emit *e, Helper h, DType t, int lanes) {
             helper(e, HELPER_TYPE, type_signed(dtypes[t].bytes), lanes);
         if (h == HELPER_MIN || h == HELPER_MAX || (h == HELPER_ABS && !real))
             helper(e, HELPER_SELECT, t, lanes);
-        if (h == HELPER_ABS && dtypes[t].kind == DK_SIGNED)
+        if ((h == HELPER_ABS && dtypes[t].kind == DK_SIGNED) || h == HELPER_DOT2)
             helper(e, HELPER_TYPE, type_unsigned(dtypes[t].bytes), lanes);
         if (h == HELPER_SQRT || h == HELPER_FMA) helper(e, h, t, 1);
     }
@@ -194,6 +195,7 @@ static void print_scalar_helper(Text *out, Helper h, DType t) {
     switch (h) {
     case HELPER_FMA: exact_fma_print(out, t); return;
     case HELPER_SQRT: exact_sqrt_print(out, t); return;
+    case HELPER_DOT2: dot2_print(out); return;
     case HELPER_MIN:
     case HELPER_MAX: print_scalar_minmax(out, h, t); return;
     case HELPER_ABS: print_scalar_abs(out, t); return;
@@ -229,7 +231,7 @@ static void print_scalar_helper(Text *out, Helper h, DType t) {
 /* Vector helpers.  v is the vector type's name, like f32x8. */
 
 typedef struct Vector {
-    const char *v, *mask, *bits, *c, *text;
+    const char *v, *mask, *bits, *c, *text, *features;
     DType t;
     int lanes, size; /* bytes */
 } Vector;
@@ -322,6 +324,7 @@ static void print_vector_helper(Text *out, Helper h, const Vector *v) {
     switch (h) {
     case HELPER_FMA: print_vector_fma(out, v); return;
     case HELPER_SQRT: print_vector_sqrt(out, v); return;
+    case HELPER_DOT2: dot2_print_vector(out, v->v, v->bits, v->lanes, v->features); return;
     case HELPER_MIN:
     case HELPER_MAX: print_vector_minmax(out, h, v); return;
     case HELPER_ABS: print_vector_abs(out, v); return;
@@ -350,6 +353,7 @@ static void print_vectors(Emit *e, Text *out, Helper h) {
                         .bits = helper_name(e, HELPER_TYPE, type_unsigned(bytes), lanes),
                         .c = c_type((DType)t),
                         .text = dtypes[t].text,
+                        .features = e->program->target->gcc_target,
                         .t = (DType)t,
                         .lanes = lanes,
                         .size = lanes * bytes};
@@ -369,13 +373,13 @@ static void print_scalars_up(const Emit *e, Text *out, Helper h) {
 
 /* Each after what it calls. */
 static void print_helpers(Emit *e, Text *out) {
-    static const Helper scalars[] = {HELPER_BITS, HELPER_ABS, HELPER_FMA, HELPER_SQRT,
+    static const Helper scalars[] = {HELPER_BITS, HELPER_ABS, HELPER_FMA, HELPER_SQRT, HELPER_DOT2,
                                      HELPER_MIN,  HELPER_MAX, HELPER_DIV, HELPER_REM};
     static const Helper halves[] = {HELPER_FROM_F16, HELPER_FROM_BF16, HELPER_TO_F16,
                                     HELPER_TO_BF16};
     static const Helper vectors[] = {HELPER_TYPE,   HELPER_LANES, HELPER_SPLAT,
                                      HELPER_SELECT, HELPER_ABS,   HELPER_FMA,
-                                     HELPER_SQRT,   HELPER_MIN,   HELPER_MAX};
+                                     HELPER_SQRT,   HELPER_MIN,   HELPER_MAX, HELPER_DOT2};
     for (size_t i = 0; i < sizeof scalars / sizeof *scalars; i++) print_scalars(e, out, scalars[i]);
     for (size_t i = 0; i < sizeof halves / sizeof *halves; i++) print_scalars_up(e, out, halves[i]);
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) print_vectors(e, out, vectors[i]);
@@ -386,7 +390,7 @@ static bool uses_x86(const Emit *e) {
         for (int log = 0; log <= MAX_LANES_LOG; log++) {
             if (needed(e, HELPER_SQRT, (DType)t, log)) return true;
             if (log &&
-                (needed(e, HELPER_FMA, (DType)t, log) || needed(e, HELPER_MIN, (DType)t, log) ||
+                (needed(e, HELPER_DOT2, (DType)t, log) || needed(e, HELPER_FMA, (DType)t, log) || needed(e, HELPER_MIN, (DType)t, log) ||
                  needed(e, HELPER_MAX, (DType)t, log)))
                 return true;
         }
@@ -429,6 +433,7 @@ static void print_macros(Text *out) {
              "#define INLINE static inline __attribute__((always_inline, unused))\n"
              "#define KERNEL static __attribute__((noinline))\n"
              "#define LOCAL __attribute__((aligned(64)))\n"
+             "#define PREFETCH(p) __builtin_prefetch((p), 0, 2)\n"
              "/* vectors never cross a call, so it does not matter how they would be passed */\n"
              "#pragma GCC diagnostic ignored \"-Wpsabi\"\n");
 }

@@ -32,6 +32,7 @@ void names_leave(NameScope *s, int mark);
 /* What the prelude can hold. */
 typedef enum Helper {
     HELPER_FMA,
+    HELPER_DOT2,
     HELPER_SQRT,
     HELPER_MIN,
     HELPER_MAX,
@@ -107,6 +108,8 @@ void prelude_version(Emit *e, Text *out); /* the target's instructions and what 
 void prelude_end(const Emit *e, Text *out); /* ... no more */
 const char *c_type(DType t);
 /* emit_c_exact.c */
+void dot2_print(Text *out);              /* emit_c_dot.c */
+void dot2_print_vector(Text *out, const char *v, const char *bits_type, int lanes, const char *features);
 void exact_sqrt_print(Text *out, DType t);
 void exact_fma_print(Text *out, DType t);
 void exact_fma_checks(Text *out, const char *features);
@@ -177,6 +180,11 @@ void outline_declare_buffer(Emit *e, const Buffer *b);
 /* The names of a variable and a buffer in scope; a shared loop takes them along. */
 const char *var_use(Emit *e, const Var *v);
 const char *buffer_use(Emit *e, const Buffer *b);
+
+/* Large pages for a large static arena (emit_c_pages.c): for the header, before init, in init. */
+void pages_comment(const Emit *e, Text *out);
+void pages_function(const Emit *e, Text *out);
+void pages_call(const Emit *e, Text *out);
 
 /* What the forms of --threads need (emit_c_threads.c): types and fields of the header's struct; arguments of init,
  * its statements; functions before the kernels; functions at the end. */

@@ -301,6 +301,7 @@ static void print_scalar(Emit *e, const Expr *x, DType repr, int least) {
         return;
     case SC_ABS: print_call(e, x, HELPER_ABS, repr); return;
     case SC_FMA: print_call(e, x, HELPER_FMA, repr); return;
+    case SC_DOT2: print_call(e, x, HELPER_DOT2, repr); return;
     case SC_SQRT: print_call(e, x, HELPER_SQRT, repr); return;
     case SC_MIN:
     case SC_MAX:

@@ -142,6 +142,19 @@ void *arena_array(Arena *a, size_t n, size_t size) {
     return arena_alloc(a, n * size);
 }
 
+/* Pages that are large from their first touch on; an allocator's memory was touched already. */
+void *arena_alloc_large(Arena *a, size_t size) {
+    enum { HUGE = 2 << 20 };
+    if (size < 2 * HUGE || a->allocator || size > SIZE_MAX - HUGE)
+        return arena_alloc(a, size > LARGE ? size : LARGE);
+    char *at = arena_alloc(a, size + HUGE);
+    at += (HUGE - (uintptr_t)at % HUGE) % HUGE;
+#ifdef MADV_HUGEPAGE
+    madvise(at, size / HUGE * HUGE, MADV_HUGEPAGE); /* the rest would be rounded up */
+#endif
+    return at;
+}
+
 char *arena_copy(Arena *a, const char *text, size_t n) {
     char *copy = arena_array(a, n + 1, 1);
     if (n) memcpy(copy, text, n);

@@ -91,7 +91,8 @@ static void run_block(const Act *act, Run *r) {
         case ST_LOCAL: memset(act->memory, 0xff, act->bytes); break;
         case ST_LET:
         case ST_STORE:
-        case ST_ACC: break;
+        case ST_ACC:
+        case ST_PREFETCH: break;
         }
     }
 }

@@ -338,6 +338,7 @@ static Act *act_prepare(Prepare *p, const Stmt *s) {
     case ST_LOCAL: prepare_local(p, s, act); break;
     case ST_STORE:
     case ST_ACC: prepare_write(p, s, act); break;
+    case ST_PREFETCH: break;
     }
     return act;
 }

@@ -112,6 +112,12 @@ UNSIGNED(U64, uint64_t)
 FLOATS(F32, float, fmaf, sqrtf, fabsf)
 FLOATS(F64, double, fma, sqrt, fabs)
 COMPARES(BOOL, uint8_t)
+/* The product of the 16 bits from `bit` on. */
+static uint32_t half_product(int32_t x, int32_t y, int bit) {
+    return (uint32_t)((int32_t)(int16_t)((uint32_t)x >> bit) * (int16_t)((uint32_t)y >> bit));
+}
+STEP(dot2_I32, int32_t, int32_t, 3,
+     (uint32_t)z + half_product(x, y, 0) + half_product(x, y, 16))
 STEP(and_BOOL, uint8_t, uint8_t, 2, x &y)
 STEP(or_BOOL, uint8_t, uint8_t, 2, x | y)
 STEP(xor_BOOL, uint8_t, uint8_t, 2, x ^ y)
@@ -136,6 +142,6 @@ STEP(not_BOOL, uint8_t, uint8_t, 1, !x)
 static StepFn *const scalar_steps[SC_COUNT][DT_COUNT] = {
     ROW_INTEGERS(I8) ROW_INTEGERS(U8) ROW_INTEGERS(I16) ROW_INTEGERS(U16) ROW_INTEGERS(I32)
         ROW_INTEGERS(U32) ROW_INTEGERS(I64) ROW_INTEGERS(U64) ROW_FLOATS(F32) ROW_FLOATS(F64)
-            ROW_COMPARES(BOOL) ROW_BITS(BOOL)};
+            ROW_COMPARES(BOOL) ROW_BITS(BOOL)[SC_DOT2][DT_I32] = dot2_I32};
 
 StepFn *step_scalar(ScalarOp op, DType type) { return scalar_steps[op][type]; }

@@ -255,3 +255,14 @@ void st_acc_mul(Builder *b, Buffer *buffer, const Expr *index, const Expr *x, co
     if (x->type != y->type) BUG(b->program->unit, "factors of '%s' differ in type", buffer->name);
     add_write(b, ST_ACC, buffer, index, x, y);
 }
+
+bool may_prefetch(const Buffer *buffer, const Expr *index) {
+    return index->type == DT_I64 && !index->vector && buffer->kind != BUF_LOCAL && index->lo >= 0 &&
+           index->hi < buffer->count;
+}
+
+void st_prefetch(Builder *b, const Buffer *buffer, const Expr *index) {
+    if (!may_prefetch(buffer, index))
+        BUG(b->program->unit, "prefetch of '%s' in kernel %s", buffer->name, b->kernel->name);
+    stmt_write(b, ST_PREFETCH, (Buffer *)(uintptr_t)buffer, index, NULL, NULL);
+}

@@ -116,7 +116,15 @@ static inline bool buffer_is_placed(const Buffer *b) { return b->kind == BUF_ARE
 /* Declared by a statement: its contents are undefined there, and it is gone at the end of the block. */
 static inline bool buffer_is_declared(const Buffer *b) { return b->kind == BUF_LOCAL || b->kind == BUF_SCRATCH; }
 
-typedef enum StmtKind { ST_FOR, ST_IF, ST_LET, ST_LOCAL, ST_STORE, ST_ACC } StmtKind;
+typedef enum StmtKind {
+    ST_FOR,
+    ST_IF,
+    ST_LET,
+    ST_LOCAL,
+    ST_STORE,
+    ST_ACC,
+    ST_PREFETCH              /* buffer[index] is read soon: changes no result */
+} StmtKind;
 
 /* Statements of a block are a list linked by `next`; a NULL list is an empty block. */
 struct Stmt {
@@ -127,8 +135,9 @@ struct Stmt {
     LoopKind loop;           /* FOR */
     const Expr *cond;        /* IF */
     Stmt *body, *other;      /* FOR, IF: body; IF: the else block */
-    Buffer *buffer;          /* LOCAL (also of a BUF_SCRATCH): zero cost declaration, contents undefined; STORE, ACC */
-    const Expr *index;       /* STORE, ACC */
+    Buffer *buffer;          /* LOCAL (also of a BUF_SCRATCH): zero cost declaration, contents undefined; STORE, ACC,
+                                PREFETCH (no BUF_LOCAL) */
+    const Expr *index;       /* STORE, ACC, PREFETCH (there proven to be in the buffer, and no vector) */
     const Expr *value;       /* STORE, LET, ACC: the addend; with fused: the first factor */
     const Expr *factor;      /* ACC with fused: buffer[index] = fma(value, factor, buffer[index]) */
     bool fused;              /* else buffer[index] = buffer[index] + value */
@@ -236,6 +245,7 @@ void st_store(Builder *b, Buffer *buffer, const Expr *index, const Expr *value);
 void st_acc(Builder *b, Buffer *buffer, const Expr *index, const Expr *value);          /* += value */
 /* buffer[index] = fma(x, y, buffer[index]); without fma in the target: += x * y */
 void st_acc_mul(Builder *b, Buffer *buffer, const Expr *index, const Expr *x, const Expr *y);
+void st_prefetch(Builder *b, const Buffer *buffer, const Expr *index);
 
 /* Places loop invariants and shared subexpressions into LETs, once, before anything reads the kernel
  * (builder_end calls it).  No load moves out of the IF or SELECT that guards it. */

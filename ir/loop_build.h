@@ -37,6 +37,7 @@ const Expr *stmt_for(Builder *b, LoopKind kind, const char *name, const Expr *ex
 const Expr *stmt_let(Builder *b, const char *name, const Expr *value);
 Stmt *stmt_write(Builder *b, StmtKind kind, Buffer *buffer, const Expr *index, const Expr *value,
                  const Expr *factor);
+bool may_prefetch(const Buffer *buffer, const Expr *index);
 Var *var_new(Builder *b, const char *name, DType type);
 
 bool expr_may_fail(const Expr *e);              /* evaluating it, its parts apart */

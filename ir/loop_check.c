@@ -77,6 +77,17 @@ static void add_facts(Checker *c, const Expr *cond, bool truth) {
     }
 }
 
+/* x < bound; of a minimum, x is below both. */
+static void add_below(Checker *c, const Expr *x, const Expr *bound) {
+    while (bound->kind == EX_VAR && bound->var->let) bound = bound->var->let;
+    if (bound->kind == EX_SCALAR && bound->op == SC_MIN) {
+        add_below(c, x, bound->args[0]);
+        add_below(c, x, bound->args[1]);
+    } else if (bound->kind != EX_CONST) {
+        add_range(c, ex_sub(c->b, x, bound), (Range){INT64_MIN, -1});
+    }
+}
+
 /* Expressions. */
 
 static bool scalar_is_typed(const Expr *e) {
@@ -240,6 +251,8 @@ static void close_shared(Checker *c) {
 static void check_for(Checker *c, const Stmt *s) {
     const Var *outer = c->lane;
     int64_t n;
+    int facts = c->facts.n;
+    uint32_t context = c->context;
     check_expr(c, s->extent);
     if (s->extent->type != DT_I64) wrong(c, "its extent is no i64", s->var->name);
     if (outer && s->loop != LOOP_UNROLL) wrong(c, "a loop inside lanes", s->var->name);
@@ -249,7 +262,11 @@ static void check_for(Checker *c, const Stmt *s) {
     c->vars[s->var->id] = true;
     vec_push(c->arena, &c->loops, s);
     if (s->loop == LOOP_PARALLEL) open_shared(c, s);
+    if (s->extent->type == DT_I64) add_below(c, ex_var(c->b, s->var), s->extent);
+    if (c->facts.n > facts) c->context = ++c->contexts;
     check_block(c, s->body);
+    c->context = context;
+    c->facts.n = facts;
     if (s->loop == LOOP_PARALLEL) close_shared(c);
     c->loops.n--;
     c->vars[s->var->id] = false;
@@ -298,6 +315,10 @@ static void check_stmt(Checker *c, const Stmt *s) {
     case ST_LOCAL: map_set(&c->locals, (uintptr_t)s->buffer, (void *)(uintptr_t)(c->shared.n + 1)); break;
     case ST_STORE:
     case ST_ACC: check_write(c, s); break;
+    case ST_PREFETCH:
+        check_expr(c, s->index);
+        if (!may_prefetch(s->buffer, s->index)) wrong(c, "is prefetched", s->buffer->name);
+        break;
     }
 }
 

@@ -230,6 +230,7 @@ bool scalar_takes(ScalarOp op, DType t) {
     switch (op) {
     case SC_FMA:
     case SC_SQRT: return t == DT_F32 || t == DT_F64;
+    case SC_DOT2: return t == DT_I32;
     case SC_REM:
     case SC_SHL:
     case SC_SHR: return dtype_is_int(t);

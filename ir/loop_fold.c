@@ -131,6 +131,7 @@ static const Expr *fold_int(Builder *b, ScalarOp op, DType t, int64_t x, int64_t
     case SC_XOR: return ex_int(b, t, (int64_t)(ux ^ uy));
     case SC_NOT: return ex_int(b, t, t == DT_BOOL ? !x : ~x);
     case SC_FMA:
+    case SC_DOT2:
     case SC_SQRT:
     case SC_COUNT: break;
     }

@@ -298,7 +298,7 @@ static const Expr *make_scalar(Parser *p, ScalarOp op, const Expr *const *args) 
 
 /* What a name before "(" stands for, with everything but its arguments. */
 static bool find_function(const char *name, Expr *like) {
-    static const ScalarOp ops[] = {SC_NEG, SC_ABS, SC_FMA, SC_SQRT, SC_MIN, SC_MAX};
+    static const ScalarOp ops[] = {SC_NEG, SC_ABS, SC_FMA, SC_DOT2, SC_SQRT, SC_MIN, SC_MAX};
     *like = (Expr){.kind = EX_SELECT, .n_args = 3};
     if (!strcmp(name, "select")) return true;
     for (size_t k = 0; k < sizeof ops / sizeof *ops; k++)
@@ -531,12 +531,21 @@ static void parse_write(Parser *p) {
     stmt_write(p->b, accumulates ? ST_ACC : ST_STORE, buffer, index, value, factor);
 }
 
+static void parse_prefetch(Parser *p) {
+    const Buffer *buffer = find_buffer(p, read_name(p));
+    const Expr *index = parse_index(p);
+    if (p->failed) return;
+    if (may_prefetch(buffer, index)) st_prefetch(p->b, buffer, index);
+    else fail(p, "'%.60s' cannot be prefetched there", buffer->name);
+}
+
 static void parse_stmt(Parser *p) {
     if (accept(p, "for")) parse_for(p);
     else if (accept(p, "if")) parse_if(p);
     else if (accept(p, "let")) parse_let(p);
     else if (accept(p, "local")) parse_local(p);
     else if (accept(p, "scratch")) parse_scratch(p);
+    else if (accept(p, "prefetch")) parse_prefetch(p);
     else parse_write(p);
 }
 

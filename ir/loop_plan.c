@@ -33,7 +33,7 @@ static void visit_block(const Walk *w, const Stmt *s) {
         visit_expr(w, s->index);
         visit_expr(w, s->value);
         visit_expr(w, s->factor);
-        if (s->kind == ST_ACC) w->visit(s->buffer, false, w->context);
+        if (s->kind == ST_ACC || s->kind == ST_PREFETCH) w->visit(s->buffer, false, w->context);
         if (s->kind == ST_STORE || s->kind == ST_ACC) w->visit(s->buffer, true, w->context);
         visit_block(w, s->body);
         visit_block(w, s->other);

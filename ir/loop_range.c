@@ -150,6 +150,7 @@ static Range range_unclipped(ScalarOp op, Range x, Range y) {
     case SC_SHL:
     case SC_SHR: return range_shift(op, x, y);
     case SC_FMA:
+    case SC_DOT2:
     case SC_SQRT:
     case SC_LT:
     case SC_LE:

@@ -239,6 +239,7 @@ const Expr *simplify_int(Builder *b, ScalarOp op, const Expr *x, const Expr *y) 
     case SC_NOT: return is_op(x, SC_NOT) ? x->args[0] : NULL;
     case SC_NEG: return is_op(x, SC_NEG) ? x->args[0] : NULL;
     case SC_ABS: return x->lo >= 0 && range_is_ordered(x) ? x : NULL;
+    case SC_DOT2: return NULL;
     default: return simplify_identity(b, op, x, y);
     }
 }

@@ -134,6 +134,7 @@ static int precedence(const Expr *e, const char **sign) {
     case SC_NEG:
     case SC_ABS:
     case SC_FMA:
+    case SC_DOT2:
     case SC_SQRT:
     case SC_MIN:
     case SC_MAX:
@@ -279,6 +280,10 @@ static void print_stmt(Printer *p, const Stmt *s) {
     case ST_LOCAL: print_local(p, s); break;
     case ST_STORE:
     case ST_ACC: print_write(p, s); break;
+    case ST_PREFETCH:
+        text_add(p->out, "prefetch ");
+        print_access(p, s->buffer, s->index);
+        break;
     }
 }
 

@@ -35,7 +35,7 @@ bool pass_expand(Graph *g, const PassOptions *options) {
 }
 
 PassOptions pass_options_default(void) {
-    return (PassOptions){.level = 2, .exactness = CLASS_REAL, .fold_limit = 64 << 20};
+    return (PassOptions){.level = 2, .exactness = CLASS_REAL, .fast_bits = 12, .fold_limit = 64 << 20};
 }
 
 const Pass *pass_lookup(const PassOptions *options, const char *name) {

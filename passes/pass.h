@@ -58,6 +58,7 @@ typedef struct PassReport {
 struct PassOptions {
     int level;                   /* -O0 to -O3: rows of a higher level do not run */
     PassClass exactness;         /* nor do rows that promise less than this */
+    int64_t fast_bits;           /* of weights that passes of class FAST round */
     int64_t fold_limit;          /* bytes of the largest constant that is computed */
     const char *only;            /* a pipeline in text instead of that of the table: "a,b,c" */
     const char *stop_after;      /* a pass, or NULL */

@@ -28,7 +28,8 @@ static int64_t matmul_macs(const Node *n) {
 }
 
 static int64_t node_macs(const Node *n) {
-    if (n->op->id == OP_Conv || n->op->id == OP_DeformConv || n->op->id == OP_BranchDeformConv)
+    if (n->op->id == OP_Conv || n->op->id == OP_DeformConv || n->op->id == OP_BranchDeformConv ||
+        n->op->id == OP_PairConv || n->op->id == OP_PairDeformConv)
         return conv_macs(n);
     if (n->op->id == OP_ConvTranspose) return conv_transpose_macs(n);
     if (n->op->id == OP_MatMul || n->op->id == OP_Gemm) return matmul_macs(n);

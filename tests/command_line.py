@@ -5,6 +5,7 @@
 
 import argparse
 import json
+import platform
 import subprocess
 import sys
 import tempfile
@@ -219,6 +220,47 @@ def test_compile_profile(sonoc, folder):
     subprocess.run(["cc", "-O1", "main.c", "net.c", "-o", "net"], cwd=folder, check=True)
     said = subprocess.run(["./net"], cwd=folder, check=True, capture_output=True, text=True).stdout
     assert said.split() == [f"k{i}" for i in range(kernels + 1)], said
+
+
+LARGE = """graph large(%x: f32[1,24,256,256]) -> (%y) {
+    %a = AveragePool(%x) {kernel_shape = [3, 3], pads = [1, 1, 1, 1]}
+    %y = MaxPool(%a) {kernel_shape = [3, 3], pads = [1, 1, 1, 1]}
+}
+"""
+PAGES = """#include "large.h"
+#include <stdio.h>
+static float x[24 << 16], y[24 << 16];
+int main(void) {
+    struct large m;
+    if (large_init(&m) || large_run(&m, x, y)) return 1;
+    FILE *maps = fopen("/proc/self/smaps", "r");
+    char line[256];
+    long huge = 0, part;
+    while (maps && fgets(line, sizeof line, maps))
+        if (sscanf(line, "AnonHugePages: %ld", &part) == 1) huge += part;
+    printf("%ld", huge);
+    return 0;
+}
+"""
+
+
+def test_large_pages(sonoc, folder):
+    """A large static arena lies in large pages where Linux gives some; a caller is told to ask for them."""
+    (folder / "large.sonoc").write_text(LARGE)
+    (folder / "main.c").write_text(PAGES)
+    run(sonoc, folder, "compile", "large.sonoc", "-o", "large.c")
+    flags = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O1"]
+    subprocess.run(["cc", *flags, "main.c", "large.c", "-o", "large"], cwd=folder, check=True)
+    huge = int(subprocess.run(["./large"], cwd=folder, check=True, capture_output=True, text=True).stdout)
+    setting = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    if setting.exists() and "[never]" not in setting.read_text() and platform.machine() in ("x86_64", "aarch64"):
+        assert huge >= 4096, f"{huge} kB in large pages"
+    else:
+        print("skipped: command_line.large_pages: this system has none")
+    run(sonoc, folder, "compile", "large.sonoc", "-o", "large.c", "--arena=caller")
+    assert "MADV_HUGEPAGE" in (folder / "large.h").read_text() and "large_pages" not in (folder / "large.c").read_text()
+    run(sonoc, folder, "compile", "two.sonoc", "-o", "net.c")
+    assert "large_pages" not in (folder / "net.c").read_text()
 
 
 def test_json(sonoc, folder):

@@ -1,16 +1,17 @@
 """Runs models on other machines, in emulators, and compares the bits with the interpreter's.
 
-    python tests/cross.py --sonoc build/release/sonoc [--machines aarch64,s390x] [--all] [--arm64 build/arm64]
+    python tests/cross.py --sonoc build/release/sonoc [--parts aarch64,s390x] [--all] [--arm64 build/arm64]
 
 Models: the narrow ACSNet on a small image, a sample of ONNX's node cases and of random graphs. They run as C that a
 cross compiler built, and as objects that sonoc made itself; as plans for the machine, and some for others: a plan with
 fma where there is no such instruction, a plan made for x86 elsewhere. --all: ACSNet in all forms, all node cases and
-200 graphs; the optimization that is usual; the graphs also by way of gcc and clang at -O0, -O2 and -O3 and by machine
-code in memory on this machine. --arm64: also by machine code that sonoc makes in memory on aarch64; the folder is what
-scripts/build-arm64 made. What is missing is reported as skipped.
+200 graphs, these also by way of gcc and clang at -O0, -O2 and -O3 and of machine code in memory on this machine.
+--arm64: also by machine code that sonoc makes in memory on aarch64; the folder is what scripts/build-arm64 made. What
+is missing is reported as skipped.
 """
 
 import argparse
+import platform
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from pathlib import Path
 from acsnet import FORMS
 from cross_files import check_refusals, check_software_fma
 from cross_models import (FOLDER, HARNESS, UNFUSED, acsnet_models, differences, differences_in, node_models,
-                          random_models)
+                          random_models, rounded_models)
 from cross_versions import check_multi
 from readers import has_jit
 
@@ -33,6 +34,7 @@ MACHINES = {  # name: compiler, its options, emulator
     "s390x": ("s390x-linux-gnu-gcc", ["-march=z14"], "qemu-s390x"),
     "i686": ("i686-linux-gnu-gcc", ["-msse2", "-mfpmath=sse"], "qemu-i386"),
 }
+PARTS = ["plans", *MACHINES, "here"]
 FOREIGN = {  # machine: targets whose plans it runs as well, and what the compiler then needs
     "aarch64": [("x86-64-v3", [])],
     "s390x": [("x86-64-v3", [])],
@@ -43,6 +45,7 @@ HERE = [  # compilers of this machine, and targets
       for level in ("-O0", "-O2", "-O3")),
     ("gcc -O2, plan without fma", "gcc", "-O2", "baseline"),
 ]
+FUSED, PLAIN = ("x86-64-v3", "x86-64-v3"), ("baseline", "baseline")
 TARGETS = ["x86-64-v4", "multi-v4", "aarch64", "riscv64", "s390x", "cortex-m4f", "cortex-m7", "cortex-m33",
            *UNFUSED[1:]]
 
@@ -61,8 +64,8 @@ def call(who, folder, *command):
 class Build:
     """Models compiled to C for one target and by one compiler, in one program, which one emulator runs."""
 
-    def __init__(self, sonoc, name, target, compiler, emulator=(), forms=("arrays",)):
-        self.sonoc, self.name, self.target, self.forms = sonoc, name, target, forms
+    def __init__(self, sonoc, name, target, compiler, emulator=(), forms=("arrays",), quick=False):
+        self.sonoc, self.name, self.target, self.forms, self.quick = sonoc, name, target, forms, quick
         self.compiler, self.emulator = compiler, list(emulator)
         self.folder = FOLDER / name.replace(",", "").replace(" ", "-")
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -76,8 +79,8 @@ class Build:
              f"{model.name}.c")
 
     def level_of(self, model):
-        """Options for one model."""
-        return ["-O0"] if "-O1" in self.compiler and model.name.startswith("acsnet") else []  # it takes long
+        """How ACSNet, which takes long, is compiled where that is to be quick."""
+        return ["-O0"] if self.quick and model.name.startswith("acsnet") else []
 
     def run(self, models, pool):
         """Return what is wrong, and how many models ran."""
@@ -97,7 +100,7 @@ class Build:
         return wrong, len(built)
 
     def add(self, item):
-        """Compile a model; return it with its line of the program, with None where sonoc refuses it, or with a Wrong."""
+        """Compile a model; return it with its line of the program; with None: sonoc refuses it; or with a Wrong."""
         number, model = item
         form = self.forms[number % len(self.forms)]
         if model.expected(self.sonoc, self.target) is None:
@@ -129,7 +132,10 @@ class ObjectBuild(Build):
 
 
 class InMemory:
-    """Models by way of machine code in memory: by this sonoc, or by one for another machine in an emulator."""
+    """Models by way of machine code in memory: by this sonoc, or by one for another machine in an emulator.
+
+    Targets are taken in turn; each comes with one whose bits it has.
+    """
 
     def __init__(self, sonoc, name, command, targets):
         self.sonoc, self.name, self.command, self.targets = sonoc, name, command, targets
@@ -144,8 +150,8 @@ class InMemory:
     def check(self, item):
         """What is wrong with a model; None: sonoc refuses it."""
         number, model = item
-        target, who = self.targets[number % len(self.targets)], f"{self.name}: {model.name}"
-        want = model.expected(self.sonoc, target)
+        (target, same), who = self.targets[number % len(self.targets)], f"{self.name}: {model.name}"
+        want = model.expected(self.sonoc, same)
         if want is None:
             return None
         try:
@@ -163,16 +169,17 @@ def check(build, models, pool):
     return wrong if ran else [*wrong, f"{build.name}: nothing ran"]
 
 
-def check_machine(sonoc, machine, models, pool, level):
+def check_machine(sonoc, machine, models, pool, quick):
     """C for a machine, with plans for it and for others."""
     compiler, options, emulator = MACHINES[machine]
     missing = [tool for tool in (compiler, emulator) if not shutil.which(tool)]
     if missing:
         print(f"skipped: {machine}: {' and '.join(missing)} not found")
         return []
-    wrong = check(Build(sonoc, machine, machine, [compiler, *options, level], [emulator], WEIGHTS), models, pool)
+    own = Build(sonoc, machine, machine, [compiler, *options, "-O1"], [emulator], WEIGHTS, quick)
+    wrong = check(own, models, pool)
     for target, extra in FOREIGN.get(machine, []):
-        build = Build(sonoc, f"{machine}, plan for {target}", target, [compiler, *options, level, *extra], [emulator])
+        build = Build(sonoc, f"{machine}, plan for {target}", target, [compiler, *options, "-O1", *extra], [emulator])
         wrong += check(build, models[1::3], pool)
     return wrong
 
@@ -197,7 +204,13 @@ def check_here(sonoc, models, pool):
     if not has_jit(sonoc):
         print("skipped: machine code in memory: this sonoc was built without LLVM")
         return wrong
-    return wrong + check(InMemory(sonoc, "in memory", [sonoc], ["x86-64-v3", "baseline"]), models, pool)
+    wrong += check(InMemory(sonoc, "in memory", [sonoc], [FUSED, PLAIN]), models, pool)
+    emulator = ["qemu-x86_64", "-cpu", "Nehalem"]
+    if not shutil.which(emulator[0]) or platform.machine() != "x86_64":
+        print(f"skipped: in memory without fma: {emulator[0]} not found, or this is no x86-64")
+        return wrong
+    old = InMemory(sonoc, "in memory without fma", [*emulator, sonoc], [FUSED, ("native", "baseline")])
+    return wrong + check(old, models[1:11], pool)
 
 
 def check_arm64(sonoc, folder, models, pool):
@@ -206,7 +219,7 @@ def check_arm64(sonoc, folder, models, pool):
         print("skipped: in memory on aarch64: no --arm64")
         return []
     command = ["qemu-aarch64", "-L", folder / "sysroot", folder / "sonoc"]
-    wrong = check(InMemory(sonoc, "in memory on aarch64", command, ["native", "x86-64-v3"]), models, pool)
+    wrong = check(InMemory(sonoc, "in memory on aarch64", command, [("native", "aarch64"), FUSED]), models, pool)
     networks = [model for model in models if model.name.startswith("acsnet")]
     for model in networks:
         try:
@@ -229,37 +242,51 @@ def check_plans(sonoc, models, targets):
     return wrong
 
 
+def check_plans_and_files(sonoc, everything, network, graphs):
+    """What needs no other machine: plans for all targets, several in one file, what compilers must refuse."""
+    wrong = check_software_fma(sonoc) + check_refusals(sonoc)
+    wrong += check_plans(sonoc, graphs if everything else graphs[:4], TARGETS)
+    wrong += check_plans(sonoc, [network], TARGETS if everything else TARGETS[:1])
+    return wrong + check_multi(sonoc, [network, *graphs[:2], graphs[-1]], "-O1" if everything else "-O0")
+
+
+def check_aarch64(sonoc, options, models, cases, pool):
+    """Machine code for aarch64: objects made here, and code in memory, made there."""
+    wrong = check_arm64(sonoc, options.arm64, [*models, *cases[::10]], pool)
+    return wrong + check_objects(sonoc, [*models, *cases][:: 1 if options.all else 2], pool)
+
+
 def check_all(sonoc, options, networks, cases, graphs, pool):
     """Return all that is wrong."""
-    level, some = ("-O2", graphs) if options.all else ("-O1", graphs[:4])
-    first = networks[:1]
-    wrong = check_software_fma(sonoc) + check_refusals(sonoc) + check_plans(sonoc, some, TARGETS)
-    wrong += check_plans(sonoc, first, TARGETS if options.all else TARGETS[:1])
-    wrong += check_multi(sonoc, [*first, *graphs[:3]], "-O1" if options.all else "-O0")
-    for machine in options.machines.split(","):
-        models = networks if machine == "aarch64" else first
-        wrong += check_machine(sonoc, machine, [*models, *cases, *graphs], pool, level)
-    if "aarch64" in options.machines:
-        wrong += check_objects(sonoc, [*networks, *graphs, *cases][:: 1 if options.all else 2], pool)
-        wrong += check_arm64(sonoc, options.arm64, [*networks, *graphs, *cases[::10]], pool)
-    if options.all:
-        wrong += check_here(sonoc, [*first, *graphs], pool)
+    wrong = []
+    for part in options.parts:
+        if part == "plans":
+            wrong += check_plans_and_files(sonoc, options.all, networks[0], graphs)
+        elif part == "here":
+            wrong += check_here(sonoc, [networks[0], *graphs], pool)
+        else:
+            models = networks if part == "aarch64" else networks[:1]
+            wrong += check_machine(sonoc, part, [*models, *cases, *graphs], pool, not options.all)
+        if part == "aarch64":
+            wrong += check_aarch64(sonoc, options, [*networks, *graphs], cases, pool)
     return wrong
 
 
 def main():
-    """Check the machines asked for."""
+    """Check the parts asked for."""
     parser = argparse.ArgumentParser(description="Run models on other machines, in emulators.")
     parser.add_argument("--sonoc", required=True, type=Path)
-    parser.add_argument("--machines", default=",".join(MACHINES))
+    parser.add_argument("--parts", help=f"some of {','.join(PARTS)}; default: all, here with --all only")
     parser.add_argument("--all", action="store_true", help="all forms of ACSNet, all node cases, and 200 random graphs")
     parser.add_argument("--arm64", type=Path, help="the folder with sonoc for aarch64 and its sysroot")
     options = parser.parse_args()
+    options.parts = options.parts.split(",") if options.parts else PARTS if options.all else PARTS[:-1]
     sonoc = options.sonoc.resolve()
     maker = sonoc.parent / "tests/unit_random_graphs"
     (FOLDER / "models").mkdir(parents=True, exist_ok=True)
-    networks = list(acsnet_models(FORMS if options.all else ["ts17"]))
-    cases, graphs = list(node_models(options.all)), list(random_models(maker, ALL_GRAPHS if options.all else GRAPHS))
+    networks = list(acsnet_models(FORMS if options.all and "aarch64" in options.parts else ["ts17"]))
+    cases = list(node_models(options.all))
+    graphs = [*random_models(maker, ALL_GRAPHS if options.all else GRAPHS), *rounded_models()]
     with ThreadPoolExecutor(2) as pool:
         wrong = check_all(sonoc, options, networks, cases, graphs, pool)
     print("\n".join(wrong) or "the same bits everywhere")

@@ -26,8 +26,8 @@ class Model:
 
     def run(self, command, out, *options):
         """Outputs of `sonoc run`, by name; None: sonoc refuses the model."""
-        done = subprocess.run([*command, "run", self.path, "--inputs", self.inputs, *self.options, *options, "--outputs",
-                               out, "--quiet"], capture_output=True, text=True)
+        words = ["run", self.path, "--inputs", self.inputs, *self.options, *options, "--outputs", out, "--quiet"]
+        done = subprocess.run([*command, *words], capture_output=True, text=True)
         if done.returncode in (3, 4):
             return None
         if done.returncode:
@@ -89,6 +89,33 @@ def random_models(maker, count):
         np.savez(folder / "in.npz", **inputs)
         yield Model(f"random_{seed}", folder / "model.sonoc", folder / "in.npz", list(inputs.values()),
                     [] if seed % 2 else ["-O3"])
+
+
+ROUNDED = """graph rounded(%x: f32[2,32,7,9], %o: f32[2,18,7,9], %m: f32[2,9,7,9]) -> (%y, %z) {
+    %zero = constant f32[] {0}
+    %n = constant f32[] {11520}
+    %one = constant f32[] {1}
+    %shape = constant i64[4] {40, 32, 3, 3}
+    %i = Range(%zero, %n, %one)
+    %s = Sin(%i)
+    %w = Reshape(%s, %shape)
+    %mask = Sigmoid(%m)
+    %y = Conv(%x, %w) {pads = [1, 1, 1, 1]}
+    %z = DeformConv(%x, %w, %o, _, %mask) {pads = [1, 1, 1, 1]}
+}
+"""
+
+
+def rounded_models():
+    """Convolutions of class FAST, of both kinds of rounding."""
+    folder = FOLDER / "models/rounded"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.sonoc").write_text(ROUNDED)
+    inputs = random_inputs(ROUNDED, np.random.default_rng(1))
+    np.savez(folder / "in.npz", **inputs)
+    for kind in ("int8", "int12"):
+        yield Model(f"rounded_{kind}", folder / "model.sonoc", folder / "in.npz", list(inputs.values()),
+                    ["--exactness=fast", f"--fast={kind}"])
 
 
 def acsnet_models(forms):

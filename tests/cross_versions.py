@@ -21,7 +21,8 @@ def check_versions(sonoc, model, form, compiler):
     best = best_version()
     folder = FOLDER / f"versions-{model.name}"
     folder.mkdir(exist_ok=True)
-    command = [sonoc, "compile", model.path, "-o", folder / "model.c", "--target=multi", f"--weights={form}"]
+    command = [sonoc, "compile", model.path, "-o", folder / "model.c", "--target=multi", f"--weights={form}",
+               *model.options]
     subprocess.run([*command, "--quiet"], check=True)
     model.write_inputs(folder / "model.in")
     objects = ["model_weights.o"] if form == "object" else []
@@ -44,7 +45,7 @@ def check_narrow_v4(sonoc, model, level):
     folder = FOLDER / "narrow_v4"
     folder.mkdir(exist_ok=True)
     subprocess.run([sonoc, "compile", model.path, "-o", folder / "model.c", "--target=multi-v4", "--weights=object",
-                    "--quiet"], check=True)
+                    *model.options, "--quiet"], check=True)
     source = (folder / "model.c").read_text()
     (folder / "model.c").write_text(re.sub(r'GCC target\("avx512[^"]*"\)', 'GCC target("avx2,fma")', source))
     model.write_inputs(folder / "model.in")

@@ -10,9 +10,10 @@
     diag STATUS             the graph is refused with this exit status, and says, in this order and nothing else,
                             what the comments `# error: ...` in it tell; behind an `# in OPTIONS` those are given.
     num [ulp=N] [atol=X]    the graph, run on inputs, gives what the Python after `---` computes from them in
-        [kernels=N]         float64, and the same bits through the interpreter, C at -O0 and -O3, and the JIT. Lines
-                            before the graph, `x = ...`, give inputs (`rng` is seeded); the others are random. It
-                            becomes so many kernels, and its memory certificate holds.
+        [kernels=N]         float64, and the same bits through the interpreter, C at -O0 and -O3, and the JIT; the C
+                            compiles without a warning. Lines before the graph, `x = ...`, give inputs (`rng` is
+                            seeded); the others are random. It becomes so many kernels, and its memory certificate
+                            holds.
 
 Comments `# choices: LINE` in a graph of `num` and `diag` are the lines of a file of choices, which it is compiled with; of
 `num`, each must be taken by a kernel.
@@ -39,7 +40,7 @@ DTYPES |= {f"{'iu'[k]}{n}": np.dtype(f"{'iu'[k]}{n // 8}").type for k in (0, 1) 
 READERS = {
     "interp": ["--backend=interp"],
     "gcc -O0": ["--backend=c", "--cc=gcc -O0"],
-    "gcc -O3": ["--backend=c", "--cc=gcc -O3"],
+    "gcc -O3": ["--backend=c", "--cc=gcc -O3 -Wall -Wextra -Werror"],
     "jit": ["--backend=jit"],
 }
 

@@ -64,8 +64,7 @@ static void runner_new(Session *s, const Model *m, const Tensor *const *inputs, 
     *to = (Runner){.model = m};
     to->inputs = NEW_ARRAY(a, const void *, m->n_inputs + 1);
     to->outputs = NEW_ARRAY(a, void *, m->n_outputs + 1);
-    size_t bytes = sonoc_arena_bytes(m);
-    to->arena = arena_alloc(a, bytes > 4096 ? bytes : 4096); /* arenas align such to 64 */
+    to->arena = arena_alloc_large(a, sonoc_arena_bytes(m));
     crew_begin(&to->crew, m->threads > 1 ? m->threads : 1);
     for (int i = 0; i < m->n_inputs; i++) to->inputs[i] = inputs[i]->data;
     for (int i = 0; i < m->n_outputs; i++) to->outputs[i] = arena_alloc(a, m->outputs[i].bytes);

@@ -16,6 +16,7 @@ PassOptions session_pass_options(const Session *s, PassReport *report) {
     PassOptions to = pass_options_default();
     to.level = o->level[0] - '0';
     to.exactness = class_of(o->exactness);
+    to.fast_bits = !strcmp(o->fast, "int8") ? 8 : 12;
     to.fold_limit = o->max_fold.value;
     to.only = o->passes;
     to.stop_after = o->stop_after;

@@ -15,12 +15,11 @@ typedef struct Opened {
 bool backend_jit_run(const void *opened, void *arena, const Crew *crew, const void *const *inputs,
                      void *const *outputs, const KernelHook *hook, RunError *error) {
     const Opened *o = opened;
-    (void)crew;
     (void)error;
     if (o->constants)
-        jit_run_scattered(o->module, o->constants, arena, inputs, outputs, hook);
+        jit_run_scattered(o->module, o->constants, arena, crew, inputs, outputs, hook);
     else
-        jit_run(o->module, o->weights, arena, inputs, outputs, hook);
+        jit_run(o->module, o->weights, arena, crew, inputs, outputs, hook);
     return true;
 }
 

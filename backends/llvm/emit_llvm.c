@@ -64,16 +64,30 @@ static void add_attribute(LLVMContextRef c, Value function, unsigned place, cons
 static bool lies_in_arena(const Buffer *b) { return b->kind == BUF_ARENA || b->kind == BUF_SCRATCH; }
 
 /* Buffers do not overlap, unless one overwrites another. */
-static void add_param_attributes(LLVMContextRef c, Value function, const KernelParams *params, int i) {
+static void mark_param(LLVMContextRef c, Value function, const KernelParams *params, int i, bool captured) {
     const KernelParam *p = &params->list.at[i];
     const Buffer *b = p->buffer;
     unsigned place = (unsigned)i + 1;
     uint64_t bytes = (uint64_t)b->count * (uint64_t)dtypes[b->type].bytes;
     if (!kernel_param_is_shared(params, b)) add_attribute(c, function, place, "noalias", 0);
-    add_attribute(c, function, place, "nocapture", 0);
+    if (!captured) add_attribute(c, function, place, "nocapture", 0);
     if (!p->written) add_attribute(c, function, place, "readonly", 0);
     if (lies_in_arena(b)) add_attribute(c, function, place, "align", 64);
     if (bytes) add_attribute(c, function, place, "dereferenceable", bytes);
+}
+
+/* captured: others have the pointers, too, while it runs. */
+void params_mark(LLVMContextRef c, Value function, const KernelParams *params, bool captured) {
+    for (int i = 0; i < params->list.n; i++) mark_param(c, function, params, i, captured);
+}
+
+void function_mark(LLVMContextRef c, Value function) {
+    add_attribute(c, function, (unsigned)LLVMAttributeFunctionIndex, "nounwind", 0);
+    add_attribute(c, function, (unsigned)LLVMAttributeFunctionIndex, "noinline", 0);
+}
+
+static bool is_shared(const Frame *f, int number) {
+    return f->shares && kernel_has_parallel(f->program->kernels.at[number]);
 }
 
 LLVMTypeRef function_type(const Frame *f, LLVMContextRef c, LLVMTypeRef result, int n_pointers) {
@@ -82,14 +96,15 @@ LLVMTypeRef function_type(const Frame *f, LLVMContextRef c, LLVMTypeRef result, 
     return LLVMFunctionType(result, pointers, (unsigned)n_pointers, false);
 }
 
+/* A pointer for each buffer, and that of the crew behind. */
 static LLVMTypeRef kernel_type(const Frame *f, LLVMContextRef c, int number) {
-    return function_type(f, c, LLVMVoidTypeInContext(c), f->params[number].list.n);
+    return function_type(f, c, LLVMVoidTypeInContext(c), f->params[number].list.n + is_shared(f, number));
 }
 
 /* The function of a kernel, declared once in a module. */
 static Value kernel_declared(const Frame *f, const LlvmUnit *u, int number) {
-    const KernelParams *params = &f->params[number];
     LLVMContextRef c = u->context;
+    const KernelParams *params = &f->params[number];
     /* a dot, so that no kernel takes the name of a function of the module */
     const char *name = arena_format(f->arena, "%s.%s", f->prefix, f->program->kernels.at[number]->name);
     Value function = LLVMGetNamedFunction(u->module, name);
@@ -97,15 +112,14 @@ static Value kernel_declared(const Frame *f, const LlvmUnit *u, int number) {
     function = LLVMAddFunction(u->module, name, kernel_type(f, c, number));
     LLVMSetLinkage(function, f->linkage);
     if (f->linkage == LLVMExternalLinkage) LLVMSetVisibility(function, LLVMHiddenVisibility);
-    add_attribute(c, function, (unsigned)LLVMAttributeFunctionIndex, "nounwind", 0);
-    add_attribute(c, function, (unsigned)LLVMAttributeFunctionIndex, "noinline", 0);
-    for (int i = 0; i < params->list.n; i++)
-        add_param_attributes(c, function, params, i);
+    function_mark(c, function);
+    params_mark(c, function, params, is_shared(f, number));
     return function;
 }
 
-static void fill_kernel(Emitter *e, const KernelParams *params) {
+static void fill_kernel(Emitter *e) {
     const Kernel *k = e->kernel;
+    const KernelParams *params = e->params;
     e->known.arena = e->arena;
     e->buffers = NEW_ARRAY(e->arena, Value, e->program->buffers.n + 1);
     e->vars = NEW_ARRAY(e->arena, Value, k->n_vars + 1);
@@ -117,14 +131,15 @@ static void fill_kernel(Emitter *e, const KernelParams *params) {
 
 void unit_add_kernel(const Frame *f, const LlvmUnit *u, int number) {
     const Kernel *k = f->program->kernels.at[number];
-    Emitter e = {.program = f->program, .kernel = k, .context = u->context, .module = u->module};
+    Emitter e = {.program = f->program, .kernel = k, .context = u->context, .module = u->module, .params = &f->params[number]};
     Escape *escape_here = arena_escape(f->arena);
     e.builder = builder_resume(f->program, k);
     e.arena = f->pending->scratch = arena_new(arena_allocator(f->arena), 0, escape_here);
     if (!e.arena) escape(escape_here, STATUS_LIMIT, "out of memory");
     e.function = kernel_declared(f, u, number);
     e.ir = f->pending->ir = LLVMCreateBuilderInContext(u->context);
-    fill_kernel(&e, &f->params[number]);
+    if (is_shared(f, number)) e.crew = LLVMGetParam(e.function, (unsigned)e.params->list.n);
+    fill_kernel(&e);
     LLVMDisposeBuilder(e.ir);
     arena_free(e.arena);
     f->pending->ir = NULL;
@@ -156,10 +171,12 @@ static Value place_of(Runner *r, const Buffer *b) {
 static void call_kernel(Runner *r, int number) {
     const Frame *f = r->frame;
     const KernelParams *params = &f->params[number];
-    Value *args = NEW_ARRAY(f->arena, Value, params->list.n + 1);
-    for (int i = 0; i < params->list.n; i++) args[i] = place_of(r, params->list.at[i].buffer);
+    int n = params->list.n;
+    Value *args = NEW_ARRAY(f->arena, Value, n + 1);
+    for (int i = 0; i < n; i++) args[i] = place_of(r, params->list.at[i].buffer);
+    if (is_shared(f, number)) args[n++] = r->crew;
     Value function = kernel_declared(f, r->unit, number);
-    LLVMBuildCall2(r->ir, kernel_type(f, r->unit->context, number), function, args, (unsigned)params->list.n, "");
+    LLVMBuildCall2(r->ir, kernel_type(f, r->unit->context, number), function, args, (unsigned)n, "");
 }
 
 /* if (hook) hook->before(hook->context, number) */
@@ -196,17 +213,18 @@ void runner_fill(Runner *r, const Value *outputs) {
     }
 }
 
-/* void NAME(weights, arena, inputs, outputs, hook) */
+/* void NAME(weights, arena, inputs, outputs, hook, crew) */
 static void add_runner(const Frame *f, const LlvmUnit *u, const char *name, bool scattered) {
     const Program *p = f->program;
     LLVMContextRef c = u->context;
-    Value function = LLVMAddFunction(u->module, name, function_type(f, c, LLVMVoidTypeInContext(c), 5));
+    Value function = LLVMAddFunction(u->module, name, function_type(f, c, LLVMVoidTypeInContext(c), 6));
     Value *outputs = NEW_ARRAY(f->arena, Value, p->outputs.n + 1);
     Runner r = {.frame = f, .unit = u, .ir = LLVMCreateBuilderInContext(c), .scattered = scattered};
     LLVMPositionBuilderAtEnd(r.ir, LLVMAppendBasicBlockInContext(c, function, ""));
     r.weights = LLVMGetParam(function, 0);
     r.arena = LLVMGetParam(function, 1);
     r.hook = LLVMGetParam(function, 4);
+    r.crew = LLVMGetParam(function, 5);
     r.image = weights_place(p);
     r.places = NEW_ARRAY(f->arena, Value, p->buffers.n + 1);
     for (int i = 0; i < p->inputs.n; i++)
@@ -235,6 +253,7 @@ static int64_t work_of(const Kernel *k) { return 50 + k->n_exprs; }
 
 LlvmUnits emit_llvm_split(const Program *p, const char *prefix) {
     Frame f = frame_new(p, prefix, LLVMExternalLinkage);
+    f.shares = true;
     int n = p->kernels.n < MOST_GROUPS ? p->kernels.n : MOST_GROUPS;
     int64_t work[MOST_GROUPS] = {0};
     LlvmUnits units = units_new(&f, n + 1);

@@ -21,7 +21,7 @@ typedef struct LlvmUnits {
 
 /* As several modules of about the same work each.  What runs all are two functions of the last one (jit.h):
  *   void PREFIX_run(const void *weights, void *arena, const void *const *inputs, void *const *outputs,
- *                   const KernelHook *hook)
+ *                   const KernelHook *hook, const Crew *crew)
  *   void PREFIX_run_scattered(const void *const *constants, void *arena, ...) */
 LlvmUnits emit_llvm_split(const Program *p, const char *prefix);
 /* As one module with the functions of the C file's header; weights_beside: PREFIX_weights is in another object. */

@@ -100,6 +100,28 @@ static Value shift(Emitter *e, const Expr *x, Value a, Value count) {
     return with_sign ? LLVMBuildAShr(e->ir, a, count, "") : LLVMBuildLShr(e->ir, a, count, "");
 }
 
+/* Every second 16-bit half, from `first` on, as 32 bits. */
+static Value halves(Emitter *e, Value pairs, int first) {
+    int n = lanes_of(pairs);
+    Value all = LLVMBuildBitCast(e->ir, pairs, type_int(e, 16, 2 * n), "");
+    if (n == 1) {
+        Value half = LLVMBuildExtractElement(e->ir, all, value_int(type_int(e, 32, 1), first), "");
+        return LLVMBuildSExt(e->ir, half, LLVMTypeOf(pairs), "");
+    }
+    LLVMValueRef places[2 * MAX_LANES];
+    for (int i = 0; i < n; i++) places[i] = value_int(type_int(e, 32, 1), 2 * i + first);
+    Value mask = LLVMConstVector(places, (unsigned)n);
+    Value half = LLVMBuildShuffleVector(e->ir, all, LLVMGetPoison(LLVMTypeOf(all)), mask, "");
+    return LLVMBuildSExt(e->ir, half, LLVMTypeOf(pairs), "");
+}
+
+/* In the form that LLVM knows as one instruction where there is one (pmaddwd, vpdpwssd). */
+static Value dot2(Emitter *e, Value *v) {
+    Value low = LLVMBuildMul(e->ir, halves(e, v[0], 0), halves(e, v[1], 0), "");
+    Value high = LLVMBuildMul(e->ir, halves(e, v[0], 1), halves(e, v[1], 1), "");
+    return LLVMBuildAdd(e->ir, LLVMBuildAdd(e->ir, low, high, ""), v[2], "");
+}
+
 /* Sums of indices that are proven not to wrap say so: addresses get simpler. */
 static Value int_op(Emitter *e, const Expr *x, Value *v) {
     LLVMBuilderRef ir = e->ir;
@@ -121,6 +143,7 @@ static Value int_op(Emitter *e, const Expr *x, Value *v) {
     case SC_NOT: return LLVMBuildNot(ir, v[0], "");
     case SC_SHL:
     case SC_SHR: return shift(e, x, v[0], v[1]);
+    case SC_DOT2: return dot2(e, v);
     default: BUG(e->program->unit, "an operation that integers lack");
     }
 }
@@ -241,7 +264,7 @@ static Value compute(Emitter *e, const Expr *x) {
 Value expr_value(Emitter *e, const Expr *x) {
     if (x->kind == EX_CONST) return const_value(e, x);
     if (x->kind == EX_VAR) {
-        Value v = e->vars[x->var->id];
+        Value v = var_value(e, x->var);
         if (!v) BUG(e->program->unit, "kernel %s: variable %s out of scope", e->kernel->name, x->var->name);
         return v;
     }

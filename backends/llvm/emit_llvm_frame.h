@@ -12,10 +12,13 @@ typedef struct Frame {
     Arena *arena;            /* the program's */
     KernelParams *params;    /* by kernel */
     LLVMLinkage linkage;     /* of kernels */
+    bool shares;             /* a crew runs the loops that threads share; else they are plain loops */
     struct Pending *pending; /* what has to be freed if memory runs out on the way */
 } Frame;
 
 Frame frame_new(const Program *p, const char *prefix, LLVMLinkage linkage);
+void params_mark(LLVMContextRef c, LLVMValueRef function, const KernelParams *params, bool captured);
+void function_mark(LLVMContextRef c, LLVMValueRef function);
 LlvmUnits units_new(const Frame *f, int n);
 LlvmUnits units_done(const Frame *f);        /* hands them to the caller */
 void unit_add_kernel(const Frame *f, const LlvmUnit *u, int number);
@@ -27,6 +30,7 @@ typedef struct Runner {
     LLVMBuilderRef ir;
     LLVMValueRef arena, weights;     /* weights: of the image; scattered: a table of pointers, by buffer id */
     LLVMValueRef hook;               /* points to a KernelHook, or is null when it runs; NULL: there is none */
+    LLVMValueRef crew;               /* points to a Crew; NULL: frame->shares is false */
     bool scattered;
     WeightsImage image;
     LLVMValueRef *places;            /* by buffer id: inputs and outputs */

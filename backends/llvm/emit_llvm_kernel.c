@@ -21,25 +21,29 @@ static void emit_unrolled(Emitter *e, const Stmt *s, int64_t extent) {
     e->copies /= (int)extent;
 }
 
-static void emit_loop(Emitter *e, const Stmt *s) {
+void loop_range(Emitter *e, const Stmt *s, Value begin, Value end_of_range, bool runs) {
     LLVMTypeRef i64 = type_int(e, 64, 1);
-    Value extent = expr_index(e, s->extent);
     LLVMBasicBlockRef body = block_new(e, s->var->name), after = block_new(e, "after");
-    if (s->extent->lo >= 1)
+    if (runs)
         LLVMBuildBr(e->ir, body);
     else
-        LLVMBuildCondBr(e->ir, LLVMBuildICmp(e->ir, LLVMIntSGT, extent, value_int(i64, 0), ""), body, after);
+        LLVMBuildCondBr(e->ir, LLVMBuildICmp(e->ir, LLVMIntSLT, begin, end_of_range, ""), body, after);
     LLVMBasicBlockRef before = LLVMGetInsertBlock(e->ir);
     LLVMPositionBuilderAtEnd(e->ir, body);
-    Value i = LLVMBuildPhi(e->ir, i64, s->var->name), zero = value_int(i64, 0);
+    Value i = LLVMBuildPhi(e->ir, i64, s->var->name);
     e->vars[s->var->id] = i;
     emit_block(e, s->body);
     Value next = LLVMBuildNSWAdd(e->ir, i, value_int(i64, 1), "");
     LLVMBasicBlockRef end = LLVMGetInsertBlock(e->ir);
-    LLVMBuildCondBr(e->ir, LLVMBuildICmp(e->ir, LLVMIntSLT, next, extent, ""), body, after);
-    LLVMAddIncoming(i, &zero, &before, 1);
+    LLVMBuildCondBr(e->ir, LLVMBuildICmp(e->ir, LLVMIntSLT, next, end_of_range, ""), body, after);
+    LLVMAddIncoming(i, &begin, &before, 1);
     LLVMAddIncoming(i, &next, &end, 1);
     LLVMPositionBuilderAtEnd(e->ir, after);
+}
+
+static void emit_loop(Emitter *e, const Stmt *s) {
+    Value extent = expr_index(e, s->extent);
+    loop_range(e, s, value_int(type_int(e, 64, 1), 0), extent, s->extent->lo >= 1);
 }
 
 /* 0, 1, 2, ... */
@@ -63,7 +67,9 @@ static void emit_for(Emitter *e, const Stmt *s) {
     int64_t extent;
     bool is_const = expr_is_const_int(s->extent, &extent);
     if (is_const && extent <= 0) return;
-    if (!e->lane && loop_is_vector(e->program->target, s))
+    if (e->crew && !e->outline && s->loop == LOOP_PARALLEL)
+        loop_shared(e, s);
+    else if (!e->lane && loop_is_vector(e->program->target, s))
         emit_lanes(e, s);
     else if (s->loop == LOOP_UNROLL && is_const && extent <= LONGEST && e->copies * extent <= MOST_COPIES)
         emit_unrolled(e, s, extent);
@@ -115,6 +121,7 @@ static void emit_stmt(Emitter *e, const Stmt *s) {
         break;
     case ST_STORE:
     case ST_ACC: memory_write(e, s); break;
+    case ST_PREFETCH: memory_prefetch(e, s); break;
     }
 }
 
@@ -123,12 +130,16 @@ static void emit_block(Emitter *e, const Stmt *s) {
     known_forget(e, 0);
 }
 
-void kernel_body(Emitter *e) {
+void body_begin(Emitter *e) {
     LLVMBasicBlockRef locals = block_new(e, "locals"), body = block_new(e, "body");
-    e->lanes = e->copies = 1;
     LLVMPositionBuilderAtEnd(e->ir, locals);
     e->locals_end = LLVMBuildBr(e->ir, body);
     LLVMPositionBuilderAtEnd(e->ir, body);
+}
+
+void kernel_body(Emitter *e) {
+    e->lanes = e->copies = 1;
+    body_begin(e);
     emit_block(e, e->kernel->body);
     LLVMBuildRetVoid(e->ir);
 }

@@ -19,7 +19,7 @@ static Address address_of(Emitter *e, const Expr *index) {
 
 static Value pointer_to(Emitter *e, const Buffer *b, Value index) {
     LLVMTypeRef element = type_in_memory(e, b->type, 1);
-    return LLVMBuildInBoundsGEP2(e->ir, element, e->buffers[b->id], &index, 1, "");
+    return LLVMBuildInBoundsGEP2(e->ir, element, buffer_value(e, b), &index, 1, "");
 }
 
 static unsigned alignment_of(const Buffer *b) {
@@ -56,7 +56,7 @@ static Value load_one(Emitter *e, const Buffer *b, const Expr *index, bool guard
 static Value load_masked(Emitter *e, const Buffer *b, const Expr *base) {
     LLVMTypeRef type = type_in_memory(e, b->type, e->lanes), element = type_in_memory(e, b->type, 1);
     Value at = expr_index(e, base);
-    Value pointer = LLVMBuildGEP2(e->ir, element, e->buffers[b->id], &at, 1, "");
+    Value pointer = LLVMBuildGEP2(e->ir, element, buffer_value(e, b), &at, 1, "");
     Value alignment = value_int(type_int(e, 32, 1), (int64_t)alignment_of(b));
     Value args[4] = {pointer, alignment, e->mask, LLVMConstNull(type)};
     LLVMTypeRef types[2] = {type, LLVMTypeOf(pointer)};
@@ -174,4 +174,12 @@ void memory_declare(Emitter *e, const Buffer *local) {
     LLVMSetAlignment(place, ALIGNMENT);
     e->buffers[local->id] = place;
     LLVMPositionBuilderAtEnd(e->ir, here);
+}
+
+/* For reading, into the second-level cache, data. */
+void memory_prefetch(Emitter *e, const Stmt *s) {
+    Value pointer = pointer_to(e, s->buffer, expr_index(e, s->index));
+    LLVMTypeRef word = type_int(e, 32, 1), type = LLVMTypeOf(pointer);
+    Value args[4] = {pointer, value_int(word, 0), value_int(word, 2), value_int(word, 1)};
+    value_intrinsic(e, "llvm.prefetch", &type, 1, args, 4);
 }

@@ -22,8 +22,11 @@ typedef struct Emitter {
     LLVMBuilderRef ir;
     Value function;
     Value locals_end;        /* the jump that ends the function's first block, where local arrays are declared */
-    Value *buffers;          /* by buffer id: a pointer */
-    Value *vars;             /* by variable id */
+    const KernelParams *params;
+    Value crew;              /* who runs loops that are shared; NULL: none are */
+    struct Outline *outline; /* the shared loop that is open; NULL: none */
+    Value *buffers;          /* by buffer id: a pointer; ask buffer_value */
+    Value *vars;             /* by variable id; ask var_value */
     signed char *lets;       /* for expr_fits_int */
     Map known;               /* of the statement at hand: expression -> value */
     VEC(const Expr *) trail; /* what is in `known`, in order */
@@ -64,10 +67,18 @@ void known_forget(Emitter *e, int mark);                     /* what was compute
 /* Memory (emit_llvm_memory.c). */
 Value memory_load(Emitter *e, const Expr *x);
 void memory_write(Emitter *e, const Stmt *s);                /* STORE and ACC */
+void memory_prefetch(Emitter *e, const Stmt *s);
 void memory_declare(Emitter *e, const Buffer *local);
 
 /* Kernels (emit_llvm_kernel.c). */
 LLVMBasicBlockRef block_new(Emitter *e, const char *name);
 void kernel_body(Emitter *e);                                /* into e->function, which is declared */
+void body_begin(Emitter *e);                                 /* the first blocks of e->function */
+void loop_range(Emitter *e, const Stmt *s, Value begin, Value end, bool runs);   /* runs: begin < end is known */
+
+/* Loops that threads share (emit_llvm_parallel.c). */
+void loop_shared(Emitter *e, const Stmt *s);
+Value var_value(Emitter *e, const Var *v);
+Value buffer_value(Emitter *e, const Buffer *b);
 
 #endif

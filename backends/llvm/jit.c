@@ -17,7 +17,7 @@
 #include "machine.h"
 
 typedef void RunFn(const void *weights, void *arena, const void *const *inputs, void *const *outputs,
-                   const KernelHook *hook);
+                   const KernelHook *hook, const Crew *crew);
 
 struct JitModule {
     LLVMOrcLLJITRef jit;
@@ -195,12 +195,21 @@ void jit_unload(JitModule *m) {
     free(m);
 }
 
-void jit_run(const JitModule *m, const void *weights, void *arena, const void *const *inputs, void *const *outputs,
-             const KernelHook *hook) {
-    m->run(weights, arena, inputs, outputs, hook);
+/* Running.  The code has nobody but a crew to run the loops that may be shared. */
+
+static void run_alone(void *context, LoopPart *loop, void *captured, int64_t count) {
+    (void)context;
+    if (count > 0) loop(captured, 0, count, 0);
 }
 
-void jit_run_scattered(const JitModule *m, const void *const *constants, void *arena, const void *const *inputs,
-                       void *const *outputs, const KernelHook *hook) {
-    m->run_scattered(constants, arena, inputs, outputs, hook);
+static const Crew nobody_else = {1, run_alone, NULL};
+
+void jit_run(const JitModule *m, const void *weights, void *arena, const Crew *crew, const void *const *inputs,
+             void *const *outputs, const KernelHook *hook) {
+    m->run(weights, arena, inputs, outputs, hook, crew ? crew : &nobody_else);
+}
+
+void jit_run_scattered(const JitModule *m, const void *const *constants, void *arena, const Crew *crew,
+                       const void *const *inputs, void *const *outputs, const KernelHook *hook) {
+    m->run_scattered(constants, arena, inputs, outputs, hook, crew ? crew : &nobody_else);
 }

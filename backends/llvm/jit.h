@@ -28,12 +28,12 @@ typedef struct JitModule JitModule;
 JitModule *jit_load(const void *code, size_t bytes, const JitOptions *options, RunError *error);
 void jit_unload(JitModule *m);
 
-/* Runs all kernels.  `weights` is the image of the constants, `arena` has Program.arena_bytes bytes and is aligned to
- * 64; inputs and outputs in the order of the ports, row-major; the hook may be NULL. */
-void jit_run(const JitModule *m, const void *weights, void *arena, const void *const *inputs, void *const *outputs,
-             const KernelHook *hook);
+/* Runs all kernels.  `weights` is the image of the constants; arena, crew, inputs, outputs and hook are those of a
+ * Backend's run. */
+void jit_run(const JitModule *m, const void *weights, void *arena, const Crew *crew, const void *const *inputs,
+             void *const *outputs, const KernelHook *hook);
 /* The same without an image: by the id of a constant buffer, where its elements are (no alignment needed). */
-void jit_run_scattered(const JitModule *m, const void *const *constants, void *arena, const void *const *inputs,
-                       void *const *outputs, const KernelHook *hook);
+void jit_run_scattered(const JitModule *m, const void *const *constants, void *arena, const Crew *crew,
+                       const void *const *inputs, void *const *outputs, const KernelHook *hook);
 
 #endif

@@ -34,6 +34,7 @@ static void count_block(const Stmt *s, double times, Counts *c) {
         case ST_LOCAL: break;
         case ST_STORE:
         case ST_ACC: count_write(s, times, c); break;
+        case ST_PREFETCH: break;
         }
     }
 }

@@ -7,8 +7,11 @@
 #include "infer.h"
 #include "nest.h"
 #include "ops.h"
+#include "pairs.h"
 
 #include <string.h>
+
+enum { JOINED_RUN = 384 };
 
 /* Shapes. */
 
@@ -74,6 +77,19 @@ static bool is_winograd(const Variant *v) {
     return v && (v->id == VARIANT_Conv_WINOGRAD_4 || v->id == VARIANT_Conv_WINOGRAD_4_FEW);
 }
 
+void conv_need_map(const Conv *c, bool tiled, InputNeed *need) {
+    need->need = NEED_CHANNELS_LAST;
+    for (int d = 0; d < c->axes; d++) {
+        const Window *w = &c->window;
+        int64_t outputs = tiled ? winograd_outputs(c, d) : w->out[d];
+        int64_t last =
+            (outputs - 1) * w->stride[d] + (w->kernel[d] - 1) * w->dilation[d] - w->pad_begin[d];
+        int64_t beyond = last - (c->x->dims[d + 2].size - 1);
+        need->halo_begin[d] = w->pad_begin[d];
+        need->halo_end[d] = beyond > 0 ? beyond : 0;
+    }
+}
+
 void need_conv(const Lower *l, const Node *n, int input, InputNeed *need) {
     const Variant *v = lower_variant(l, n);
     if (input == 2) return;
@@ -84,17 +100,7 @@ void need_conv(const Lower *l, const Node *n, int input, InputNeed *need) {
         *need = (InputNeed){.need = NEED_ELEMENTS, .readings = 1};
         return;
     }
-    need->need = NEED_CHANNELS_LAST;
-    bool tiled = is_winograd(v);
-    for (int d = 0; d < c.axes; d++) {
-        const Window *w = &c.window;
-        int64_t outputs = tiled ? winograd_outputs(&c, d) : w->out[d];
-        int64_t last =
-            (outputs - 1) * w->stride[d] + (w->kernel[d] - 1) * w->dilation[d] - w->pad_begin[d];
-        int64_t beyond = last - (c.x->dims[d + 2].size - 1);
-        need->halo_begin[d] = w->pad_begin[d];
-        need->halo_end[d] = beyond > 0 ? beyond : 0;
-    }
+    conv_need_map(&c, is_winograd(v), need);
 }
 
 const Expr *conv_bias(Lower *l, const Conv *c, const Expr *channel, DType wide) {
@@ -144,7 +150,7 @@ static void conv_plain(Lower *l, const Conv *c) {
 
 /* The implicit matrix product. */
 
-static const Expr *conv_row(Lower *l, const Gemm *g, const Expr *m) {
+const Expr *conv_row(Lower *l, const Gemm *g, const Expr *m) {
     const Conv *c = g->context;
     const Expr *o[WINDOW_AXES], *index = ex_index(l->b, c->from->offset);
     index_split(l, m, c->axes, c->window.out, o);
@@ -178,15 +184,15 @@ static void add_k(Gemm *g, int64_t extent, int64_t stride) {
 
 /* The last axis' taps and the channels are one run where neighbouring pixels are neighbours in
  * memory; worth it for short runs only. */
-static bool joins_last_axis(const Conv *c) {
+static bool joins_last_axis(const Conv *c, int64_t longest) {
     int d = c->axes - 1;
     return c->window.dilation[d] == 1 && c->from->stride[d + 2] == c->in &&
-           c->in * c->window.kernel[d] <= 384;
+           c->in * c->window.kernel[d] <= longest;
 }
 
-static void conv_k(const Conv *c, Gemm *g) {
+void conv_k(const Conv *c, Gemm *g) {
     int last = c->axes - 1;
-    bool joined = joins_last_axis(c);
+    bool joined = joins_last_axis(c, g->pairs ? PAIR_CHUNK : JOINED_RUN);
     for (int d = 0; d < c->axes - joined; d++)
         add_k(g, c->window.kernel[d], c->window.dilation[d] * c->from->stride[d + 2]);
     add_k(g, joined ? c->in * c->window.kernel[last] : c->in, 1);
@@ -212,7 +218,7 @@ static const Expr *conv_weight(Lower *l, const Gemm *g, const Buffer *source, co
 
 /* Distance of neighbouring output pixels in the input, where it is the same for all pixels of a
  * tile; else 0. */
-static int64_t even_step(const Conv *c, const Gemm *g) {
+int64_t conv_row_step(const Conv *c, const Gemm *g) {
     int last = c->axes - 1;
     int64_t step = c->window.stride[last] * c->from->stride[last + 2],
             span = step * c->window.out[last];
@@ -240,7 +246,7 @@ static void conv_product(Lower *l, Conv *c) {
     g.a = c->from->buffer;
     conv_k(c, &g);
     gemm_plan(l, &g);
-    g.row_step = even_step(c, &g);
+    g.row_step = conv_row_step(c, &g);
     gemm_pack(l, &g, c->groups, c->weights->buffer);
     lower_begin_kernel(l, c->node, NULL);
     c->n = st_for_n(l->b, LOOP_PARALLEL, "n", c->x->dims[0].size);

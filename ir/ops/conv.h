@@ -19,7 +19,15 @@ typedef struct Conv {
 Conv conv_of(const Node *n);
 const Expr *conv_bias(Lower *l, const Conv *c, const Expr *channel, DType wide);    /* 0 where there is none */
 
-/* winograd.c: outputs along axis d, in whole tiles; the kernels. */
+/* The map channels-last with the zeros that the window (or, tiled, Winograd's tiles) reads around it. */
+void conv_need_map(const Conv *c, bool tiled, InputNeed *need);
+/* The rows and k loops of the implicit product. */
+const Expr *conv_row(Lower *l, const Gemm *g, const Expr *m);     /* g->context is the Conv */
+void conv_k(const Conv *c, Gemm *g);
+int64_t conv_row_step(const Conv *c, const Gemm *g);
+
+/* winograd.c: whether it can compute this; outputs along axis d, in whole tiles; the kernels. */
+bool winograd_applies(const Conv *c);
 int64_t winograd_outputs(const Conv *c, int d);
 void conv_winograd(Lower *l, Conv *c);
 

@@ -1,11 +1,14 @@
 /* deform.c - DeformConv (ONNX DeformConv-22), two spatial axes; BranchDeformConv, of a map that is scaled twice.
  *
+ * PairDeformConv rounds what it samples (pairs.h) and multiplies it with rounded weights, of one group and offset group.
+ *
  * A tap lies at o * stride - pad + k * dilation + offset; there the image, extended by zeros, is
  * sampled bilinearly. Offset channels are [offset group][tap][row, column], mask channels [offset
  * group][tap]. */
 #include "deform.h"
 #include "nest.h"
 #include "ops.h"
+#include "pairs.h"
 #include "window.h"
 
 enum { X = DEFORM_X, W = DEFORM_W, OFFSET = DEFORM_OFFSET, BIAS = DEFORM_BIAS, MASK = DEFORM_MASK };
@@ -20,11 +23,13 @@ int64_t deform_branches(const Node *n) {
     return node_has_input(n, DEFORM_SCALE) ? n->inputs[DEFORM_SCALE]->dims[1].size : 1;
 }
 
+bool deform_is_pairs(const Node *n) { return n->op->id == OP_PairDeformConv; }
+
 /* Counts the branches into the channels of x. */
 static bool check_scale(Infer *f, Node *n, int64_t *x) {
     int64_t scale[MAX_RANK];
-    if (n->op->id == OP_DeformConv) return true;
-    if (!node_has_input(n, DEFORM_SCALE)) return infer_fail(f, n, D_SHAPE, "needs a scale");
+    if (!node_has_input(n, DEFORM_SCALE))
+        return n->op->id != OP_BranchDeformConv || infer_fail(f, n, D_SHAPE, "needs a scale");
     int rank = infer_dims(f, n, DEFORM_SCALE, scale);
     if (rank < 0) return false;
     bool fits = rank == 4 && scale[0] == x[0] && scale[2] == x[2] && scale[3] == x[3] &&
@@ -59,6 +64,15 @@ static bool check_shape(Infer *f, Node *n, int k, const char *what, const int64_
                               arena_format(f->unit->arena, "%s has the wrong shape or type", what));
 }
 
+static bool check_pairs(Infer *f, Node *n, int64_t images, int64_t channels) {
+    if (!deform_is_pairs(n)) return true;
+    if (node_int(n, "group") != 1 || node_int(n, "offset_group") != 1 || channels % (2 * PAIR_BLOCK))
+        return infer_fail(f, n, D_SHAPE, "pairs are for one group of whole blocks of channels");
+    if (!node_has_input(n, DEFORM_LIMIT) || !node_has_input(n, DEFORM_WEIGHT_SCALE))
+        return infer_fail(f, n, D_SHAPE, "needs a limit and a scale");
+    return pair_infer_limit(f, n, DEFORM_LIMIT, 4, images) && pair_infer_weights(f, n, W, DEFORM_WEIGHT_SCALE);
+}
+
 bool infer_deform_conv(Infer *f, Node *n) {
     int64_t x[MAX_RANK], w[MAX_RANK];
     int rank = infer_dims(f, n, X, x), w_rank = infer_dims(f, n, W, w);
@@ -66,9 +80,10 @@ bool infer_deform_conv(Infer *f, Node *n) {
     if (rank < 0 || w_rank < 0) return false;
     if (rank != 4 || w_rank != 4)
         return infer_fail(f, n, D_UNSUPPORTED, "a DeformConv without two spatial axes");
-    if (!dtype_is_float(n->inputs[X]->dtype) || n->inputs[W]->dtype != n->inputs[X]->dtype)
+    DType t = n->inputs[X]->dtype;
+    if (!dtype_is_float(t) || (!deform_is_pairs(n) && n->inputs[W]->dtype != t))
         return infer_fail(f, n, D_DTYPE, "input and weights must be of one float type");
-    if (!check_scale(f, n, x) || !check_channels(f, n, x, w) || !window_infer(f, n, 2, x + 2, w + 2, &window)) return false;
+    if (!check_pairs(f, n, x[0], x[1]) || !check_scale(f, n, x) || !check_channels(f, n, x, w) || !window_infer(f, n, 2, x + 2, w + 2, &window)) return false;
     int64_t taps = node_int(n, "offset_group") * w[2] * w[3];
     int64_t offset[4] = {x[0], 2 * taps, window.out[0], window.out[1]};
     int64_t mask[4] = {x[0], taps, window.out[0], window.out[1]}, bias[1] = {w[0]};
@@ -80,9 +95,20 @@ bool infer_deform_conv(Infer *f, Node *n) {
     return true;
 }
 
+const Expr *deform_pair_result(Lower *l, const Node *n, const Expr *const *index, const Expr *sum) {
+    const Expr *channel[1] = {index[1]}, *scale = lower_load_wide(l, n->inputs[DEFORM_WEIGHT_SCALE], channel);
+    scale = ex_mul(l->b, scale, pair_limit(l, n->inputs[DEFORM_LIMIT], index[0]));
+    const Expr *bias = node_has_input(n, BIAS) ? lower_load_wide(l, n->inputs[BIAS], channel)
+                                               : ex_const(l->b, scale->type, 0);
+    return ex_fma(l->b, ex_cast(l->b, scale->type, sum), scale, bias);
+}
+
 static void deform_start(Lower *l, const Nest *nest, const Expr *const *index, const Expr **acc) {
     const Node *n = nest->node;
-    acc[0] = node_has_input(n, BIAS) ? lower_load_wide(l, n->inputs[BIAS], index + 1)
+    if (deform_is_pairs(n))
+        acc[0] = ex_int(l->b, DT_I64, 0);
+    else
+        acc[0] = node_has_input(n, BIAS) ? lower_load_wide(l, n->inputs[BIAS], index + 1)
                                      : ex_const(l->b, nest->acc[0], 0);
 }
 
@@ -146,6 +172,15 @@ static const Expr *tap_position(Lower *l, const Nest *nest, const Expr *const *i
     return ex_add(l->b, ex_cast(l->b, offset->type, grid), offset);
 }
 
+/* The product of a sample, rounded, and a weight. */
+static const Expr *rounded_product(Lower *l, const Node *n, const Expr *image, const Expr *value,
+                                   const Expr *weight) {
+    const Expr *none = ex_int(l->b, DT_I32, 0), *factor = pair_factor(l, n->inputs[DEFORM_LIMIT], image, pair_most(n));
+    const Expr *a = pair_make(l, pair_round(l, value, factor, pair_most(n)), none);
+    const Expr *b = pair_make(l, ex_cast(l->b, DT_I32, weight), none);
+    return ex_cast(l->b, DT_I64, ex_scalar(l->b, SC_DOT2, a, b, none));
+}
+
 /* k: row and column of the tap, input channel of the group. */
 static void deform_step(Lower *l, const Nest *nest, const Expr *const *index, const Expr *const *k,
                         const Expr **acc) {
@@ -163,12 +198,15 @@ static void deform_step(Lower *l, const Nest *nest, const Expr *const *index, co
     const Expr *mask[4] = {index[0], tap, index[2], index[3]}, *w[4] = {index[1], k[2], k[0], k[1]};
     if (node_has_input(n, MASK))
         value = ex_mul(l->b, value, lower_load_wide(l, n->inputs[MASK], mask));
-    acc[0] = ex_fma(l->b, value, lower_load_wide(l, n->inputs[W], w), acc[0]);
+    const Expr *weight = lower_load_wide(l, n->inputs[W], w);
+    acc[0] = deform_is_pairs(n) ? ex_add(l->b, acc[0], rounded_product(l, n, index[0], value, weight))
+                                : ex_fma(l->b, value, weight, acc[0]);
 }
 
 static void deform_finish(Lower *l, const Nest *nest, const Expr *const *index,
                           const Expr *const *acc) {
-    lower_store(l, nest->out, index, acc[0]);
+    lower_store(l, nest->out, index,
+                deform_is_pairs(nest->node) ? deform_pair_result(l, nest->node, index, acc[0]) : acc[0]);
 }
 
 static void deform_plain(Lower *l, Node *n) {
@@ -184,7 +222,7 @@ static void deform_plain(Lower *l, Node *n) {
                  .n_inner = 3,
                  .inner = {kernel[0], kernel[1], c.in},
                  .n_acc = 1,
-                 .acc = {lower_wide(x->dtype)},
+                 .acc = {deform_is_pairs(n) ? DT_I64 : lower_wide(x->dtype)},
                  .start = deform_start,
                  .step = deform_step,
                  .finish = deform_finish,

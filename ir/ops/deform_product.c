@@ -9,6 +9,7 @@
 #include "gemm.h"
 #include "nest.h"
 #include "ops.h"
+#include "pairs.h"
 #include "window.h"
 
 enum { LEAST_BLOCK = 24, CORNERS = 4 };
@@ -19,11 +20,15 @@ typedef struct Product {
     Window window;
     int64_t in, columns, groups, offset_groups, channels, branches, taps, pixels,
         block; /* in, columns: of a group; channels: of a branch */
+    bool pairs;
+    int64_t width;                  /* channels in an element of what is gathered: 2 of pairs, else 1 */
+    const Expr *factor;             /* of pairs, for the image at hand */
     const Storage *from, *weights;
     bool is_streamed;               /* gathered chunk by chunk */
     int64_t gathered_count;         /* elements of a pixel that are gathered at a time */
     Buffer *gathered;               /* [pixel][tap][channel], or [pixel][channel of the chunk] */
     Buffer *sums;                   /* of a block, where it is streamed */
+    const Expr *block_pixels;       /* of the block at hand, where it is streamed; whole tiles */
     const Expr *n, *number, *group; /* image, block of pixels, weight group at hand */
     const Expr *begin;              /* in what is gathered, of the branch at hand */
 } Product;
@@ -62,6 +67,18 @@ static int64_t block_of(Lower *l, int64_t pixels, int64_t bytes) {
     return best;
 }
 
+/* Where a block is streamed: whole tiles of rows, so many that the sums of a block and what is
+ * gathered of a chunk just stay in the second-level cache: the weights come through it once a
+ * block. */
+static int64_t streamed_block_of(Lower *l, const Gemm *g, int64_t pixels, int64_t bytes) {
+    int64_t tiles = (pixels + g->tile_rows - 1) / g->tile_rows;
+    int64_t most = l->program->target->l2_bytes / 5 * 4 / bytes / g->tile_rows;
+    if (most < LEAST_BLOCK / g->tile_rows) most = LEAST_BLOCK / g->tile_rows;
+    int64_t blocks = (tiles + most - 1) / most;
+    if (blocks < FEW_BLOCKS && tiles > 1) blocks += blocks % 2;
+    return (tiles + blocks - 1) / blocks * g->tile_rows;
+}
+
 static Product product_of(Node *n) {
     Product p = {.node = n,
                  .x = n->inputs[DEFORM_X],
@@ -74,6 +91,8 @@ static Product product_of(Node *n) {
     p.mask = node_has_input(n, DEFORM_MASK) ? n->inputs[DEFORM_MASK] : NULL;
     p.scale = node_has_input(n, DEFORM_SCALE) ? n->inputs[DEFORM_SCALE] : NULL;
     p.branches = deform_branches(n);
+    p.pairs = deform_is_pairs(n);
+    p.width = p.pairs ? 2 : 1;
     window_of(n, 2, size, kernel, &p.window);
     p.groups = node_int(n, "group");
     p.offset_groups = node_int(n, "offset_group");
@@ -132,10 +151,50 @@ static const Expr *tap_position(Lower *l, const Product *p, int d, const Expr *o
     return ex_add(l->b, ex_cast(l->b, offset->type, grid), offset);
 }
 
-/* One branch after the other, `step` apart, from the same loads. */
+/* A branch's sample, from the neighbours. */
+static const Expr *weighted(Lower *l, const Expr *const *weight, const Expr *const *x) {
+    const Expr *sum = ex_mul(l->b, weight[0], x[0]);
+    for (int i = 1; i < CORNERS; i++) sum = ex_fma(l->b, weight[i], x[i], sum);
+    return sum;
+}
+
+static void load_corners(Lower *l, const Product *p, const Taken *t, const Expr *c, const Expr **x) {
+    for (int i = 0; i < CORNERS; i++) {
+        const Expr *at = ex_add(l->b, t->from[i], c);
+        x[i] = ex_cast(l->b, t->weight[0][i]->type, ex_load(l->b, p->from->buffer, at));
+        if (p->branches > 1) x[i] = st_let(l->b, "x", x[i]);
+    }
+}
+
+/* As gather_channels; samples are rounded and stored by two. */
+static void gather_pairs(Lower *l, const Product *p, const Expr *to, int64_t step, const Taken *t,
+                         int64_t count) {
+    int64_t lanes = l->program->target->lanes < PAIR_BLOCK ? l->program->target->lanes : PAIR_BLOCK;
+    double most = pair_most(p->node);
+    const Expr *block = st_for_n(l->b, LOOP_SERIAL, "c", count / PAIR_BLOCK);
+    const Expr *part = st_for_n(l->b, LOOP_UNROLL, "part", PAIR_BLOCK / lanes);
+    const Expr *in_block = ex_offset(l->b, part, lanes, st_for_n(l->b, LOOP_LANES, "l", lanes));
+    const Expr *x[2][CORNERS], *half[2];
+    for (int h = 0; h < 2; h++) {
+        const Expr *first = ex_offset(l->b, block, 2 * PAIR_BLOCK, ex_index(l->b, h * PAIR_BLOCK));
+        load_corners(l, p, t, ex_add(l->b, first, in_block), x[h]);
+    }
+    for (int b = 0; b < p->branches; b++) {
+        for (int h = 0; h < 2; h++) half[h] = pair_round(l, weighted(l, t->weight[b], x[h]), p->factor, most);
+        const Expr *at = ex_add(l->b, to, ex_offset(l->b, block, PAIR_BLOCK, ex_index(l->b, b * step)));
+        st_store(l->b, p->gathered, ex_add(l->b, at, in_block), pair_make(l, half[0], half[1]));
+    }
+    for (int i = 0; i < 3; i++) st_end(l->b);
+}
+
+/* One branch after the other, `step` apart, from the same loads; `count` elements of what is gathered. */
 static void gather_channels(Lower *l, const Product *p, const Expr *to, int64_t step,
                             const Taken *t, int64_t count) {
     int64_t lanes = l->program->target->lanes, whole = count / lanes, rest = count % lanes;
+    if (p->pairs) {
+        gather_pairs(l, p, to, step, t, count);
+        return;
+    }
     for (int part = 0; part < 2; part++) {
         if (part == 0 ? !whole : !rest) continue;
         const Expr *block = st_for_n(l->b, LOOP_SERIAL, "c", part ? rest : whole), *c = block;
@@ -144,16 +203,10 @@ static void gather_channels(Lower *l, const Product *p, const Expr *to, int64_t 
         else
             c = ex_add(l->b, block, ex_index(l->b, whole * lanes));
         const Expr *x[CORNERS];
-        for (int i = 0; i < CORNERS; i++) {
-            const Expr *at = ex_add(l->b, t->from[i], c);
-            x[i] = ex_cast(l->b, t->weight[0][i]->type, ex_load(l->b, p->from->buffer, at));
-            if (p->branches > 1) x[i] = st_let(l->b, "x", x[i]);
-        }
+        load_corners(l, p, t, c, x);
         for (int b = 0; b < p->branches; b++) {
-            const Expr *sum = ex_mul(l->b, t->weight[b][0], x[0]);
-            for (int i = 1; i < CORNERS; i++) sum = ex_fma(l->b, t->weight[b][i], x[i], sum);
             const Expr *at = ex_add(l->b, to, ex_index(l->b, b * step));
-            st_store(l->b, p->gathered, ex_add(l->b, at, c), sum);
+            st_store(l->b, p->gathered, ex_add(l->b, at, c), weighted(l, t->weight[b], x));
         }
         if (part == 0) st_end(l->b);
         st_end(l->b);
@@ -199,12 +252,12 @@ static void find_corners(Lower *l, const Product *p, const Expr *m, const Expr *
 static void gather_tap(Lower *l, const Product *p, const Expr *m, const Expr *ky, const Expr *kx,
                        const Expr *group) {
     Taken t;
-    int64_t count = p->channels / p->offset_groups;
+    int64_t step = p->channels / p->width, count = step / p->offset_groups;
     find_corners(l, p, m, ky, kx, group, &t);
     const Expr *tap = ex_offset(l->b, ky, p->window.kernel[1], kx);
-    const Expr *to = ex_offset(l->b, ex_offset(l->b, m, p->taps, tap), p->channels * p->branches,
-                               ex_index(l->b, 0));
-    gather_channels(l, p, ex_offset(l->b, group, count, to), p->channels, &t, count);
+    const Expr *to =
+        ex_offset(l->b, ex_offset(l->b, m, p->taps, tap), step * p->branches, ex_index(l->b, 0));
+    gather_channels(l, p, ex_offset(l->b, group, count, to), step, &t, count);
 }
 
 static void gather_block(Lower *l, const Product *p) {
@@ -234,7 +287,7 @@ static const Expr *weight_at(Lower *l, const Product *p, const Expr *m, int bran
 static void keep_corners(Lower *l, const Product *p, const Corners *c, const Expr *ky,
                          const Expr *kx) {
     Taken t;
-    const Expr *m = st_for_n(l->b, LOOP_PARALLEL, "pixel", p->block);
+    const Expr *m = st_for(l->b, LOOP_PARALLEL, "pixel", p->block_pixels);
     find_corners(l, p, m, ky, kx, ex_index(l->b, 0), &t);
     for (int i = 0; i < CORNERS; i++) {
         if (!i || t.from[i]->lo < c->from->lo) c->from->lo = t.from[i]->lo;
@@ -247,11 +300,11 @@ static void keep_corners(Lower *l, const Product *p, const Corners *c, const Exp
     st_end(l->b);
 }
 
-/* Channels first..first + count - 1, side by side; one branch after the other. */
+/* `count` elements of what is gathered, from channel `first` on, side by side; one branch after the other. */
 static void gather_chunk(Lower *l, const Product *p, const Corners *c, const Expr *first,
                          int64_t count) {
     Taken t;
-    const Expr *m = st_for_n(l->b, LOOP_PARALLEL, "pixel", p->block);
+    const Expr *m = st_for(l->b, LOOP_PARALLEL, "pixel", p->block_pixels);
     for (int i = 0; i < CORNERS; i++) {
         const Expr *from = ex_load(l->b, c->from, ex_offset(l->b, m, CORNERS, ex_index(l->b, i)));
         t.from[i] = st_let(l->b, "corner", ex_add(l->b, from, first));
@@ -265,8 +318,18 @@ static void gather_chunk(Lower *l, const Product *p, const Corners *c, const Exp
     st_end(l->b);
 }
 
-static void stream_block(Lower *l, Product *p, const Gemm *g) {
-    int64_t count = g->k_extent[g->n_k - 1], chunks = p->in / p->branches / count;
+/* The last block has fewer tiles. */
+static void count_tiles(Lower *l, Product *p, Gemm *g) {
+    int64_t tiles = p->block / g->tile_rows, all = (p->pixels + g->tile_rows - 1) / g->tile_rows;
+    const Expr *before = ex_offset(l->b, p->number, tiles, ex_index(l->b, 0));
+    g->tiles = ex_min(l->b, ex_index(l->b, tiles), ex_sub(l->b, ex_index(l->b, all), before));
+    g->tiles = st_let(l->b, "tiles", g->tiles);
+    p->block_pixels = ex_offset(l->b, g->tiles, g->tile_rows, ex_index(l->b, 0));
+}
+
+static void stream_block(Lower *l, Product *p, Gemm *g) {
+    int64_t count = g->k_extent[g->n_k - 1], chunks = p->in / p->width / p->branches / count;
+    count_tiles(l, p, g);
     Corners corners = corners_make(l, p, g->wide);
     p->begin = ex_index(l->b, 0);
     gemm_sums_begin(l, g, p->sums);
@@ -274,7 +337,7 @@ static void stream_block(Lower *l, Product *p, const Gemm *g) {
     const Expr *kx = st_for_n(l->b, LOOP_SERIAL, "kx", p->window.kernel[1]);
     keep_corners(l, p, &corners, ky, kx);
     const Expr *chunk = st_for_n(l->b, LOOP_SERIAL, "chunk", chunks);
-    const Expr *first = ex_offset(l->b, chunk, count, ex_index(l->b, 0));
+    const Expr *first = ex_offset(l->b, chunk, count * p->width, ex_index(l->b, 0));
     gather_chunk(l, p, &corners, ex_offset(l->b, p->group, p->in, first), count);
     const Expr *tap = ex_offset(l->b, ky, p->window.kernel[1], kx);
     const Expr *branch = st_for_n(l->b, LOOP_SERIAL, "branch", p->branches);
@@ -295,8 +358,8 @@ static const Expr *chunk_row(Lower *l, const Gemm *g, const Expr *m) {
 
 static const Expr *product_row(Lower *l, const Gemm *g, const Expr *m) {
     const Product *p = g->context;
-    return ex_offset(l->b, m, p->taps * p->channels * p->branches,
-                     ex_offset(l->b, p->group, p->in, ex_index(l->b, 0)));
+    return ex_offset(l->b, m, p->taps * p->channels / p->width * p->branches,
+                     ex_offset(l->b, p->group, p->in / p->width, ex_index(l->b, 0)));
 }
 
 static const Expr *product_start(Lower *l, const Gemm *g, const Expr *column) {
@@ -310,27 +373,28 @@ static void product_store(Lower *l, const Gemm *g, const Expr *m, const Expr *co
     const Product *p = g->context;
     const Expr *index[4] = {p->n, ex_offset(l->b, p->group, p->columns, column)};
     split_pixel(l, p, m, index + 2);
-    lower_store(l, p->out, index, x);
+    lower_store(l, p->out, index, p->pairs ? deform_pair_result(l, p->node, index, x) : x);
 }
 
 static const Expr *product_weight(Lower *l, const Gemm *g, const Buffer *source, const Expr *group,
                                   const Expr *const *k, const Expr *column) {
     const Product *p = g->context;
     const Storage *s = p->weights;
-    const Expr *flat = gemm_flat_k(l, g, k), *in = ex_index(l->b, p->in),
+    const Expr *flat = gemm_flat_k(l, g, k), *in = ex_index(l->b, p->in / p->width),
                *kw = ex_index(l->b, p->window.kernel[1]);
     const Expr *tap = ex_div(l->b, flat, in), *channel = ex_offset(l->b, group, p->columns, column);
     const Expr *index = ex_offset(l->b, channel, s->stride[0], ex_index(l->b, s->offset));
-    index = ex_offset(l->b, ex_rem(l->b, flat, in), s->stride[1], index);
     index = ex_offset(l->b, ex_div(l->b, tap, kw), s->stride[2], index);
-    return ex_load(l->b, source, ex_offset(l->b, ex_rem(l->b, tap, kw), s->stride[3], index));
+    index = ex_offset(l->b, ex_rem(l->b, tap, kw), s->stride[3], index);
+    if (p->pairs) return pair_weight(l, source, index, s->stride[1], p->in, ex_rem(l->b, flat, in));
+    return ex_load(l->b, source, ex_offset(l->b, ex_rem(l->b, flat, in), s->stride[1], index));
 }
 
 /* Chooses between gathering a block's taps and channels all at once and, where they are many and
  * share their offsets, chunk by chunk: what is gathered then stays in cache while all columns use
  * it. */
 static void plan_block(Lower *l, Product *p, Gemm *g) {
-    int64_t bytes = dtypes[g->wide].bytes, count = p->taps * p->channels * p->branches;
+    int64_t bytes = dtypes[g->wide].bytes, count = p->taps * p->channels / p->width * p->branches;
     g->rows = p->pixels;
     gemm_plan(l, g);
     p->is_streamed = g->n_outer > 0 && g->n_outer == g->n_k - 1 && p->offset_groups == 1;
@@ -340,7 +404,10 @@ static void plan_block(Lower *l, Product *p, Gemm *g) {
         count = g->row_step * p->branches;
     }
     p->gathered_count = count;
-    p->block = block_of(l, p->pixels, bytes * (p->is_streamed ? count + p->columns : count));
+    if (p->is_streamed)
+        p->block = streamed_block_of(l, g, p->pixels, bytes * (g->row_step + p->columns));
+    else
+        p->block = block_of(l, p->pixels, bytes * count);
     g->rows = p->block;
 }
 
@@ -348,20 +415,21 @@ void deform_product(Lower *l, Node *n) {
     Product p = product_of(n);
     Gemm g = {.node = n,
               .wide = lower_wide(p.x->dtype),
+              .pairs = p.pairs,
               .columns = p.columns,
               .n_k = 2,
-              .k_extent = {p.taps, p.in},
-              .k_stride = {p.channels * p.branches, 1},
+              .k_extent = {p.taps, p.in / p.width},
+              .k_stride = {p.channels / p.width * p.branches, 1},
               .row = product_row,
-              .row_step = p.taps * p.channels * p.branches,
-              .start = p.bias ? product_start : NULL,
+              .row_step = p.taps * p.channels / p.width * p.branches,
+              .start = p.bias && !p.pairs ? product_start : NULL,
               .store = product_store,
               .weight = product_weight,
               .context = &p};
     if (p.branches > 1) { /* a chunk is of one branch */
         g.k_extent[1] = p.branches;
-        g.k_stride[1] = p.channels;
-        g.k_extent[g.n_k] = p.channels;
+        g.k_stride[1] = p.channels / p.width;
+        g.k_extent[g.n_k] = p.channels / p.width;
         g.k_stride[g.n_k++] = 1;
     }
     p.from = lower_storage(l, p.x);
@@ -370,8 +438,10 @@ void deform_product(Lower *l, Node *n) {
     gemm_pack(l, &g, p.groups, p.weights->buffer);
     lower_begin_kernel(l, n, NULL);
     p.n = st_for_n(l->b, LOOP_PARALLEL, "n", p.x->dims[0].size);
+    if (p.pairs)
+        p.factor = st_let(l->b, "factor", pair_factor(l, n->inputs[DEFORM_LIMIT], p.n, pair_most(n)));
     p.number = st_for_n(l->b, LOOP_PARALLEL, "block", (p.pixels + p.block - 1) / p.block);
-    p.gathered = st_scratch(l->b, "gathered", g.wide, p.block * p.gathered_count);
+    p.gathered = st_scratch(l->b, "gathered", p.pairs ? DT_I32 : g.wide, p.block * p.gathered_count);
     g.a = p.gathered;
     if (p.is_streamed)
         p.sums = st_scratch(l->b, "sums", g.wide, gemm_sums_count(&g));

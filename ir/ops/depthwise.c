@@ -1,7 +1,7 @@
 /* depthwise.c - Conv with one input channel a group: lanes run over channels, and a block of
  * neighbouring outputs of a row is computed at once.
  *
- *     for n, for y.., for part       threads share these
+ *     for part, for n, for y..       threads share one of these
  *         for x                      blocks of outputs along the last axis
  *             for block              vectors of channels of the part
  *                 acc[o] = bias
@@ -19,7 +19,8 @@
 enum {
     MOST_OUTPUTS = 8,
     LONGEST = 7,     /* taps along the last axis that are written out */
-    ENOUGH_TURNS = 16 /* for threads */
+    ENOUGH_ROWS = 8, /* for threads */
+    MOST_PARTS = 8   /* of the channels */
 };
 
 typedef struct Depthwise {
@@ -187,34 +188,45 @@ static void open_block(Lower *l, Depthwise *p) {
     p->o[d + 2] = width % p->outputs ? ex_min(l->b, x, ex_index(l->b, width - p->outputs)) : x;
 }
 
-/* Few rows are too few turns for threads, and uneven: their channels are cut into parts. */
+static void open_rows(Lower *l, Depthwise *p) {
+    const Conv *c = p->conv;
+    p->o[0] = st_for_n(l->b, LOOP_PARALLEL, "n", c->x->dims[0].size);
+    for (int d = 0; d + 1 < c->axes; d++)
+        p->o[d + 2] = st_for_n(l->b, LOOP_PARALLEL, "o", c->window.out[d]);
+    open_block(l, p);
+}
+
+static void close_rows(Lower *l, const Depthwise *p) {
+    for (int d = 0; d <= p->conv->axes; d++) st_end(l->b);
+}
+
+/* Few rows are too few turns for threads, and uneven: threads share the channels, as they do when
+ * a product makes so small a map. */
 static int64_t parts_of(const Conv *c, int64_t vectors) {
-    int64_t turns = c->x->dims[0].size;
-    for (int d = 0; d + 1 < c->axes; d++) turns *= c->window.out[d];
-    for (int64_t parts = 1; turns < ENOUGH_TURNS && parts <= MOST_OUTPUTS; parts++)
-        if (vectors % parts == 0 && turns * parts >= ENOUGH_TURNS && turns * parts % 2 == 0)
-            return parts;
-    return 1;
+    int64_t rows = c->x->dims[0].size, parts = MOST_PARTS;
+    for (int d = 0; d + 1 < c->axes; d++) rows *= c->window.out[d];
+    while (vectors % parts) parts /= 2;
+    return rows < ENOUGH_ROWS ? parts : 1;
 }
 
 static void whole_vectors(Lower *l, Depthwise *p, int64_t vectors) {
     int64_t lanes = l->program->target->lanes, parts = parts_of(p->conv, vectors);
     const Expr *part = st_for_n(l->b, LOOP_PARALLEL, "part", parts);
-    open_block(l, p);
+    open_rows(l, p);
     const Expr *vector = st_for_n(l->b, LOOP_SERIAL, "block", vectors / parts);
     vector = ex_offset(l->b, part, vectors / parts, vector);
     channels_of_block(l, p, ex_offset(l->b, vector, lanes, ex_index(l->b, 0)), lanes);
     st_end(l->b);
-    st_end(l->b);
+    close_rows(l, p);
     st_end(l->b);
 }
 
 static void rest_of_channels(Lower *l, Depthwise *p, int64_t from, int64_t rest) {
-    open_block(l, p);
+    open_rows(l, p);
     const Expr *i = st_for_n(l->b, LOOP_SERIAL, "c", rest);
     channels_of_block(l, p, ex_add(l->b, i, ex_index(l->b, from)), 1);
     st_end(l->b);
-    st_end(l->b);
+    close_rows(l, p);
 }
 
 void conv_depthwise(Lower *l, Conv *c) {
@@ -224,13 +236,8 @@ void conv_depthwise(Lower *l, Conv *c) {
     p.weights = *lower_storage(l, c->w);
     if (c->w->constant) p.weights = weights_by_tap(l, c);
     lower_begin_kernel(l, c->node, NULL);
-    p.o[0] = st_for_n(l->b, LOOP_PARALLEL, "n", c->x->dims[0].size);
-    for (int d = 0; d + 1 < c->axes; d++)
-        p.o[d + 2] = st_for_n(l->b, LOOP_PARALLEL, "o", c->window.out[d]);
     if (channels / lanes) whole_vectors(l, &p, channels / lanes);
-    if (channels % lanes)
-        rest_of_channels(l, &p, channels / lanes * lanes, channels % lanes);
+    if (channels % lanes) rest_of_channels(l, &p, channels / lanes * lanes, channels % lanes);
     builder_kernel(l->b)->macs = value_count(c->out) * value_count(c->w) / c->w->dims[0].size;
-    for (int d = 0; d < c->axes; d++) st_end(l->b);
     lower_end_kernel(l);
 }

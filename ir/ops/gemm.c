@@ -5,10 +5,13 @@
  * broadcast a row. Blocks of rows are so long that their part of A stays in cache. */
 #include "gemm.h"
 #include "ops.h"
+#include "pairs.h"
 
 enum {
     ENOUGH_BLOCKS = 16, /* of rows, for threads */
+    LEAST_TILES = 8,    /* in a block, where threads share blocks of rows */
     LATE = 4096,        /* elements of a constant that may be made later */
+    LINE = 64,          /* bytes that a prefetch brings */
     CHUNK = 384         /* longest chain of multiply-adds, where the inner dimension can be cut */
 };
 
@@ -16,7 +19,13 @@ static int64_t tile_columns(const Gemm *g) { return (int64_t)g->tile_vectors * g
 
 static int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
 
-static int64_t chunk_of(int64_t extent) {
+/* What a product adds, and what its factors are. */
+static DType step_type(const Gemm *g) { return g->pairs ? DT_I32 : g->wide; }
+
+static int64_t chunk_limit(const Gemm *g) { return g->pairs ? PAIR_CHUNK : CHUNK; }
+
+static int64_t chunk_of(const Gemm *g, int64_t extent) {
+    if (g->pairs) return pair_chunk(extent);
     for (int64_t c = CHUNK; c >= CHUNK / 8; c--)
         if (extent % c == 0) return c;
     return extent;
@@ -26,8 +35,8 @@ static int64_t chunk_of(int64_t extent) {
  * are a chunk. */
 static void plan_chunks(Gemm *g) {
     int last = g->n_k - 1;
-    int64_t chunk = g->k_extent[last] > CHUNK && g->n_k < GEMM_K ? chunk_of(g->k_extent[last])
-                                                                 : g->k_extent[last];
+    int64_t chunk = g->k_extent[last];
+    if (chunk > chunk_limit(g) && g->n_k < GEMM_K) chunk = chunk_of(g, chunk);
     if (chunk < g->k_extent[last]) {
         g->k_extent[g->n_k] = chunk;
         g->k_stride[g->n_k++] = g->k_stride[last];
@@ -37,7 +46,7 @@ static void plan_chunks(Gemm *g) {
     g->n_outer = g->n_k - 1;
     for (chunk = g->k_extent[g->n_outer]; g->n_outer > 0; g->n_outer--) {
         chunk *= g->k_extent[g->n_outer - 1];
-        if (chunk > CHUNK) break;
+        if (chunk > chunk_limit(g)) break;
     }
 }
 
@@ -88,7 +97,7 @@ typedef struct Pack {
 static void pack_column(Lower *l, const Gemm *g, const Pack *p, const Expr *c) {
     const Expr *w = g->weight(l, g, p->source, p->batch, p->k, ex_add(l->b, p->first, c));
     st_store(l->b, g->b, ex_add(l->b, p->to, c),
-             w->type == g->wide ? w : ex_cast(l->b, g->wide, w));
+             w->type == step_type(g) ? w : ex_cast(l->b, step_type(g), w));
 }
 
 static void pack_columns(Lower *l, const Gemm *g, const Pack *p, int64_t columns, int64_t valid) {
@@ -108,7 +117,7 @@ static void pack_columns(Lower *l, const Gemm *g, const Pack *p, int64_t columns
     if (valid < columns) {
         const Expr *c = st_for_n(l->b, LOOP_SERIAL, "p", columns - valid);
         st_store(l->b, g->b, ex_add(l->b, p->to, ex_add(l->b, c, ex_index(l->b, valid))),
-                 ex_const(l->b, g->wide, 0));
+                 ex_const(l->b, step_type(g), 0));
         st_end(l->b);
     }
 }
@@ -139,7 +148,8 @@ static void pack_loops(Lower *l, const Gemm *g, int64_t batches, const Buffer *s
     st_end(l->b);
 }
 
-/* The packing loops are a program of their own, which makes the constant when it is needed (constant.c). */
+/* The packing loops are a program of their own, which makes the constant when it is needed
+ * (constant.c). */
 static void pack_constant(Lower *l, Gemm *g, int64_t batches, const Buffer *source,
                           const char *name) {
     Program *kept = l->program;
@@ -148,19 +158,19 @@ static void pack_constant(Lower *l, Gemm *g, int64_t batches, const Buffer *sour
         program_add_buffer(l->program, source->name, source->type, source->count, BUF_CONST);
     from->data = source->data;
     int64_t count = gemm_packed_count(g) * batches;
-    g->b = program_add_buffer(l->program, name, g->wide, count, BUF_OUTPUT);
+    g->b = program_add_buffer(l->program, name, step_type(g), count, BUF_OUTPUT);
     vec_push(
         l->unit->arena, &l->program->outputs,
-        ((Port){.name = name, .dtype = g->wide, .rank = 1, .dims = &g->b->count, .buffer = g->b}));
+        ((Port){.name = name, .dtype = step_type(g), .rank = 1, .dims = &g->b->count, .buffer = g->b}));
     l->b = builder_begin(l->program, "pack");
     pack_loops(l, g, batches, from);
     builder_end(l->b);
     l->b = NULL;
     const Program *maker = l->program;
     l->program = kept;
-    g->b = program_add_buffer(kept, name, g->wide, count, BUF_CONST);
+    g->b = program_add_buffer(kept, name, step_type(g), count, BUF_CONST);
     g->b->maker = maker;
-    if (count < LATE || !dtype_is_float(g->wide)) constant_make(kept, g->b); /* its elements may be asked for */
+    if (count < LATE || !dtype_is_float(step_type(g))) constant_make(kept, g->b); /* its elements may be asked for */
 }
 
 void gemm_pack(Lower *l, Gemm *g, int64_t batches, const Buffer *source) {
@@ -169,7 +179,7 @@ void gemm_pack(Lower *l, Gemm *g, int64_t batches, const Buffer *source) {
         pack_constant(l, g, batches, source, name);
         return;
     }
-    g->b = lower_scratch(l, name, g->wide, gemm_packed_count(g) * batches);
+    g->b = lower_scratch(l, name, step_type(g), gemm_packed_count(g) * batches);
     lower_begin_kernel(l, g->node, "pack_b");
     pack_loops(l, g, batches, source);
     lower_end_kernel(l);
@@ -186,7 +196,11 @@ typedef struct Tile {
     int64_t rows, vectors;
     int64_t valid; /* columns of the block; the rest is padding */
     Buffer *acc, *rows_of_block;
-    Buffer *sums; /* of the whole block, where the inner dimension is cut; else NULL */
+    Buffer *sums;      /* of the whole block, where the inner dimension is cut; else NULL */
+    int64_t ahead;     /* how far behind a chunk of B the one lies that is used next */
+    int64_t tiles;     /* that use a chunk of B one after the other, at most */
+    const Expr *turn;  /* which of them this is */
+    const Expr *panel; /* number of the column block */
 } Tile;
 
 static const Expr *in_tile(Lower *l, const Tile *t, const Expr *i, const Expr *j,
@@ -200,11 +214,17 @@ static const Expr *in_sums(Lower *l, const Tile *t, const Expr *i, const Expr *j
     return ex_offset(l->b, t->number, t->rows * tile_columns(t->gemm), in_tile(l, t, i, j, lane));
 }
 
+/* Of the chunk at hand, as it is added to the others. */
+static const Expr *chunk_sum(Lower *l, const Tile *t, const Expr *i, const Expr *j,
+                             const Expr *lane) {
+    return ex_cast(l->b, t->gemm->wide, ex_load(l->b, t->acc, in_tile(l, t, i, j, lane)));
+}
+
 /* The finished sum of a position. */
 static const Expr *result_of(Lower *l, const Tile *t, const Expr *i, const Expr *j,
                              const Expr *lane) {
     return t->sums ? ex_load(l->b, t->sums, in_sums(l, t, i, j, lane))
-                   : ex_load(l->b, t->acc, in_tile(l, t, i, j, lane));
+                   : chunk_sum(l, t, i, j, lane);
 }
 
 /* for i, for j, for lanes: the shape of every step on the accumulators */
@@ -239,28 +259,32 @@ static void start_tile(Lower *l, const Tile *t) {
     if (t->sums)
         st_store(l->b, t->sums, in_sums(l, t, i, j, lane), start_value(l, t, j, lane));
     else
-        st_store(l->b, t->acc, in_tile(l, t, i, j, lane), start_value(l, t, j, lane));
+        st_store(l->b, t->acc, in_tile(l, t, i, j, lane),
+                 t->gemm->pairs ? ex_const(l->b, DT_I32, 0) : start_value(l, t, j, lane));
     close_tile(l);
 }
 
 static void clear_acc(Lower *l, const Tile *t) {
     const Expr *i, *j, *lane;
     open_tile(l, t, t->vectors, &i, &j, &lane);
-    st_store(l->b, t->acc, in_tile(l, t, i, j, lane), ex_const(l->b, t->gemm->wide, 0));
+    st_store(l->b, t->acc, in_tile(l, t, i, j, lane), ex_const(l->b, step_type(t->gemm), 0));
     close_tile(l);
 }
 
 static void add_acc(Lower *l, const Tile *t) {
     const Expr *i, *j, *lane;
     open_tile(l, t, t->vectors, &i, &j, &lane);
-    st_acc(l->b, t->sums, in_sums(l, t, i, j, lane),
-           ex_load(l->b, t->acc, in_tile(l, t, i, j, lane)));
+    st_acc(l->b, t->sums, in_sums(l, t, i, j, lane), chunk_sum(l, t, i, j, lane));
     close_tile(l);
 }
 
-static const Expr *wide_load(Lower *l, const Gemm *g, const Buffer *buffer, const Expr *index) {
-    const Expr *x = ex_load(l->b, buffer, index);
-    return x->type == g->wide ? x : ex_cast(l->b, g->wide, x);
+/* acc[at] += a * b */
+static void add_product(Lower *l, const Gemm *g, Buffer *acc, const Expr *at, const Expr *a,
+                        const Expr *b) {
+    if (g->pairs)
+        st_store(l->b, acc, at, ex_scalar(l->b, SC_DOT2, a, b, ex_load(l->b, acc, at)));
+    else
+        st_acc_mul(l->b, acc, at, a, b);
 }
 
 /* Where the rows of a tile begin in A: evenly spaced, or copied from the block's table. */
@@ -302,11 +326,11 @@ static void multiply_step(Lower *l, const Tile *t, Rows rows, const Expr *a_offs
     const Expr *i = st_for_n(l->b, LOOP_UNROLL, "i", t->rows);
     const Expr *row =
         rows.table ? ex_load(l->b, rows.table, i) : ex_offset(l->b, i, g->row_step, rows.first);
-    const Expr *a = st_let(l->b, "a", wide_load(l, g, g->a, ex_add(l->b, row, a_offset)));
+    const Expr *a = st_let(l->b, "a", ex_cast(l->b, step_type(g), ex_load(l->b, g->a, ex_add(l->b, row, a_offset))));
     const Expr *j = st_for_n(l->b, LOOP_UNROLL, "j", t->vectors);
     lane = st_for_n(l->b, LOOP_LANES, "l", g->lanes);
-    st_acc_mul(l->b, t->acc, in_tile(l, t, i, j, lane), a,
-               ex_load(l->b, b, ex_offset(l->b, j, g->lanes, lane)));
+    add_product(l, g, t->acc, in_tile(l, t, i, j, lane), a,
+                ex_load(l->b, b, ex_offset(l->b, j, g->lanes, lane)));
     close_tile(l);
 }
 
@@ -324,11 +348,49 @@ static void close_k(Lower *l, int from, int to) {
     for (int d = from; d < to; d++) st_end(l->b);
 }
 
+static int64_t chunk_inner(const Gemm *g) {
+    int64_t inner = 1;
+    for (int d = g->n_outer; d < g->n_k; d++) inner *= g->k_extent[d];
+    return inner;
+}
+
+/* B comes from far where it does not stay in cache.  While a chunk of it is used the next one is
+ * asked for, a piece by each tile. */
+static void prefetch(Lower *l, const Tile *t, const Expr *chunk) {
+    const Gemm *g = t->gemm;
+    int64_t bytes = dtypes[g->wide].bytes, line = LINE / bytes;
+    int64_t count = chunk_inner(g) * t->vectors * g->lanes, cache = l->program->target->l2_bytes;
+    if (!cache || gemm_packed_count(g) * bytes <= cache / 2 || t->tiles < 2) return;
+    int64_t piece = (count / line + t->tiles - 1) / t->tiles;
+    const Expr *i = st_for_n(l->b, LOOP_SERIAL, "p", piece);
+    const Expr *at = ex_offset(l->b, ex_offset(l->b, t->turn, piece, i), line, t->b);
+    at = ex_offset(l->b, chunk, count, ex_add(l->b, at, ex_index(l->b, t->ahead)));
+    st_prefetch(l->b, g->b, ex_min(l->b, at, ex_index(l->b, g->b->count - 1)));
+    st_end(l->b);
+}
+
+/* Likewise the part of A that the next product needs, a piece by each tile of each block of
+ * columns. */
+static void prefetch_soon(Lower *l, const Tile *t) {
+    const Gemm *g = t->gemm;
+    int64_t line = LINE / dtypes[g->a->type].bytes;
+    int64_t blocks = (g->columns + tile_columns(g) - 1) / tile_columns(g);
+    int64_t lines = (g->soon_count + line - 1) / line;
+    if (!g->soon || !l->program->target->l2_bytes) return;
+    int64_t piece = (lines + blocks * t->tiles - 1) / (blocks * t->tiles);
+    const Expr *i = st_for_n(l->b, LOOP_SERIAL, "p", piece);
+    const Expr *at = ex_offset(l->b, ex_offset(l->b, t->panel, t->tiles, t->turn), piece, i);
+    at = ex_offset(l->b, at, line, g->soon);
+    st_prefetch(l->b, g->a, ex_min(l->b, at, ex_index(l->b, g->a->count - 1)));
+    st_end(l->b);
+}
+
 static void multiply(Lower *l, const Tile *t, const Expr *flat, const Expr *offset) {
     const Gemm *g = t->gemm;
     Rows rows = tile_rows_of(l, t);
+    prefetch(l, t, flat);
     open_k(l, g, g->n_outer, g->n_k, &flat, &offset);
-    Buffer *b = st_local(l->b, "b", g->wide, t->vectors * g->lanes, g->lanes);
+    Buffer *b = st_local(l->b, "b", step_type(g), t->vectors * g->lanes, g->lanes);
     multiply_step(l, t, rows, offset, ex_offset(l->b, flat, t->vectors * g->lanes, t->b), b);
     close_k(l, g->n_outer, g->n_k);
 }
@@ -379,19 +441,21 @@ static const Expr *first_row(Lower *l, const Gemm *g, const Block *block, const 
 }
 
 static void open_tiles(Lower *l, Tile *t, const Block *block) {
-    t->number = st_for(l->b, LOOP_SERIAL, "tile", block->count);
+    t->number = t->turn = st_for(l->b, LOOP_SERIAL, "tile", block->count);
+    t->tiles = block->most;
     t->m0 = first_row(l, t->gemm, block, t->number);
 }
 
 static void open_acc(Lower *l, Tile *t) {
     const Gemm *g = t->gemm;
-    t->acc = st_local(l->b, "acc", g->wide, t->rows * t->vectors * g->lanes, g->lanes);
+    t->acc = st_local(l->b, "acc", step_type(g), t->rows * t->vectors * g->lanes, g->lanes);
 }
 
 static void whole_sums(Lower *l, Tile *t, const Block *block) {
     open_tiles(l, t, block);
     open_acc(l, t);
     start_tile(l, t);
+    prefetch_soon(l, t);
     multiply(l, t, ex_index(l->b, 0), ex_index(l->b, 0));
     store_vectors(l, t);
     store_tail(l, t);
@@ -425,6 +489,8 @@ static void column_block(Lower *l, const Gemm *g, const Block *block, const Expr
     t.vectors = round_up(valid, g->lanes) / g->lanes;
     t.column = ex_offset(l->b, number, tile_columns(g), ex_index(l->b, 0));
     t.b = ex_offset(l->b, t.column, g->inner, g->b_offset);
+    t.ahead = chunk_inner(g) * t.vectors * g->lanes;
+    t.panel = number;
     if (g->n_outer)
         chunked_sums(l, &t, block);
     else
@@ -450,18 +516,50 @@ static int64_t row_bytes(const Gemm *g) {
     return dtypes[g->a ? g->a->type : g->wide].bytes * g->inner / (g->n_k > 1 ? g->k_extent[0] : 1);
 }
 
+/* Threads share rows where B stays in the cache of each: their rows of the result are theirs again
+ * in the next operator. */
+static bool by_rows(const Target *t, const Gemm *g, int64_t n_tiles) {
+    return n_tiles >= ENOUGH_BLOCKS &&
+           dtypes[g->wide].bytes * g->inner * g->columns <= t->l2_bytes / 4;
+}
+
+/* The last tile of all may reach back over its neighbour, so it does not stand in a block alone. */
+static bool leaves_one(const Gemm *g, int64_t n_tiles, int64_t n) {
+    return n_tiles % n == 1 && g->rows % g->tile_rows;
+}
+
+/* Tiles that the busiest of 2, 4 and 8 threads has, the first counting most. */
+static int64_t longest_shares(int64_t n_tiles, int64_t n) {
+    int64_t blocks = (n_tiles + n - 1) / n, sum = 0;
+    for (int64_t threads = 2, weight = 16; threads <= 8; threads *= 2, weight /= 4) {
+        int64_t share = (blocks + threads - 1) / threads * n;
+        sum += weight * (share < n_tiles ? share : n_tiles);
+    }
+    return sum;
+}
+
+/* Blocks of at most so many tiles, and enough of them to use a part of B that is in L1 again. */
+static int64_t even_blocks(const Gemm *g, int64_t n_tiles, int64_t most) {
+    int64_t least = most < LEAST_TILES ? most : LEAST_TILES, best = 0;
+    for (int64_t n = most < n_tiles ? most : n_tiles; n >= least; n--)
+        if (!leaves_one(g, n_tiles, n) &&
+            (!best || longest_shares(n_tiles, n) < longest_shares(n_tiles, best)))
+            best = n;
+    return best ? best : n_tiles;
+}
+
 /* A block's part of A takes a quarter of the L2 cache; its sums, on the stack, half of the L1.
- * Blocks of about one size.  The last tile of all may reach back over its neighbour, so it does not
- * stand in a block alone: blocks run side by side. */
+ * Blocks of about one size. */
 static int64_t tiles_in_block(const Target *t, const Gemm *g, int64_t n_tiles) {
     int64_t n = t->l2_bytes / 4 / (row_bytes(g) * g->tile_rows + 1);
     int64_t most = t->l1_bytes / 8 / (g->tile_rows * tile_columns(g));
     if (n > most) n = most;
     if (n < 4) n = 4;
+    if (by_rows(t, g, n_tiles)) return even_blocks(g, n_tiles, n);
     if (n >= n_tiles) return n_tiles;
     int64_t blocks = (n_tiles + n - 1) / n;
     n = (n_tiles + blocks - 1) / blocks;
-    while (n_tiles % n == 1 && g->rows % g->tile_rows) n++;
+    while (leaves_one(g, n_tiles, n)) n++;
     return n;
 }
 
@@ -480,7 +578,8 @@ static Order order_of(Lower *l, const Gemm *g, int64_t n_tiles, int64_t most) {
     int64_t a = row_bytes(g) * g->rows, b = dtypes[g->wide].bytes * g->inner * g->columns;
     o.columns_outer =
         b > l->program->target->l2_bytes / 2 && (o.row_blocks - 1) * b > (o.column_blocks - 1) * a;
-    o.one_by_one = o.column_blocks > 1 && (o.columns_outer || o.row_blocks < ENOUGH_BLOCKS);
+    o.one_by_one = o.column_blocks > 1 && !by_rows(l->program->target, g, n_tiles) &&
+                   (o.columns_outer || o.row_blocks < ENOUGH_BLOCKS);
     return o;
 }
 
@@ -526,11 +625,14 @@ typedef void TileFn(Lower *l, const Tile *t, const Expr *chunk);
 static void for_tiles(Lower *l, const Gemm *g, Buffer *sums, const Expr *number, int64_t valid,
                       const Expr *chunk, TileFn *step) {
     int64_t n_tiles = (g->rows + g->tile_rows - 1) / g->tile_rows;
-    Block block = {.first = ex_index(l->b, 0), .count = ex_index(l->b, n_tiles), .most = n_tiles};
+    Block block = {.first = ex_index(l->b, 0),
+                   .count = g->tiles ? g->tiles : ex_index(l->b, n_tiles),
+                   .most = n_tiles};
     Tile t = {.gemm = g, .rows = g->tile_rows, .valid = valid, .sums = sums};
     t.vectors = round_up(valid, g->lanes) / g->lanes;
     t.column = ex_offset(l->b, number, tile_columns(g), ex_index(l->b, 0));
     t.b = ex_offset(l->b, t.column, g->inner, g->b_offset);
+    t.ahead = tile_columns(g) * g->inner;
     open_tiles(l, &t, &block);
     t.number = ex_add(l->b, ex_offset(l->b, number, n_tiles, ex_index(l->b, 0)), t.number);
     step(l, &t, chunk);

@@ -17,12 +17,14 @@ typedef struct Gemm Gemm;
 struct Gemm {
     Node *node;
     DType wide;                            /* type of the arithmetic */
+    bool pairs;                            /* A and B hold pairs of integers (pairs.h); a chunk's sum is an i32 */
     int64_t rows, columns, inner;          /* inner: product of the k extents */
     int n_k, n_outer;                      /* k loops; the first n_outer of them run over chunks (by gemm_plan) */
     int64_t k_extent[GEMM_K], k_stride[GEMM_K];      /* strides in A */
     const Buffer *a;
     Buffer *b;                             /* packed by gemm_pack */
     const Expr *b_offset;                  /* of the batch or group at hand */
+    const Expr *tiles;                     /* chunks outermost: the tiles of rows there are; NULL: those of `rows` */
     int tile_rows, tile_vectors, lanes;    /* by gemm_plan */
     const Expr *(*row)(Lower *l, const Gemm *g, const Expr *m);            /* index in A of row m at k = 0 */
     int64_t row_step;                      /* not 0: rows of a tile are so far apart in A */
@@ -31,6 +33,8 @@ struct Gemm {
     /* element of B, from the buffer that the model stores it in */
     const Expr *(*weight)(Lower *l, const Gemm *g, const Buffer *source, const Expr *batch, const Expr *const *k,
                           const Expr *column);
+    const Expr *soon;                      /* not NULL: so many elements of A from here on are needed next, and are */
+    int64_t soon_count;                    /* asked for meanwhile, where the inner dimension is one chunk */
     void *context;
 };
 

@@ -227,7 +227,7 @@ static void matmul_product(Lower *l, MatMul *p) {
     p->weights = lower_storage(l, p->b);
     operand_strides(p);
     g.k_stride[0] = p->a_k;
-    g.row_step = p->a_row;
+    g.row_step = p->a_row ? p->a_row : 1; /* of one row any step will do */
     g.a = p->from->buffer;
     gemm_plan(l, &g);
     gemm_pack(l, &g, b_matrices(p), p->weights->buffer);

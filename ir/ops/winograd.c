@@ -402,27 +402,35 @@ static const Expr *transformed_weight(Lower *l, const Gemm *g, const Buffer *sou
     return sum;
 }
 
-/* Tiles of a block: of the numbers that fit the one that wastes the fewest rows of products, where
- * rows come in register tiles and two threads share the blocks. */
-static int64_t block_tiles(const Winograd *w, int rows) {
+/* Rows of products, those in vain included, where rows come in register tiles of `rows` and two
+ * threads share blocks of `block` tiles. */
+static int64_t all_rows(const Winograd *w, int64_t block, int rows) {
+    int64_t blocks = (w->tiles + block - 1) / block, turns = blocks > 1 ? blocks + blocks % 2 : 1;
+    return turns * ((block + rows - 1) / rows * rows);
+}
+
+/* Tiles of a block, and rows of a register tile: of the numbers that fit those that waste the fewest
+ * rows. */
+static int choose_block(Winograd *w, int most_rows) {
     const Conv *c = w->conv;
+    int best_rows = most_rows;
     int64_t most = BLOCK_BYTES / (POSITIONS * 4 * (c->in + c->out_channels));
-    int64_t best = 0, best_rows = 0;
-    if (most < 4 * rows) most = 4 * rows;
+    if (most < 4 * most_rows) most = 4 * most_rows;
     if (most > w->tiles) most = w->tiles;
-    for (int64_t b = most; b > most / 3; b--) {
-        int64_t blocks = (w->tiles + b - 1) / b, turns = blocks > 1 ? blocks + blocks % 2 : 1;
-        int64_t all = turns * ((b + rows - 1) / rows * rows);
-        if (best && all >= best_rows) continue;
-        best = b;
-        best_rows = all;
-    }
-    return best;
+    w->block = most;
+    for (int rows = most_rows; rows > most_rows / 2; rows--)
+        for (int64_t block = most; block > most / 3; block--) {
+            if (all_rows(w, block, rows) >= all_rows(w, w->block, best_rows)) continue;
+            w->block = block;
+            best_rows = rows;
+        }
+    return best_rows;
 }
 
 static void multiply_many(Lower *l, Winograd *w) {
     Conv *c = w->conv;
-    w->block = w->rows = block_tiles(w, l->program->target->tile_rows);
+    int rows = choose_block(w, l->program->target->tile_rows);
+    w->rows = w->block;
     w->chunk = c->in;
     w->width = c->out_channels;
     w->panels = 1;
@@ -439,6 +447,7 @@ static void multiply_many(Lower *l, Winograd *w) {
               .weight = transformed_weight,
               .context = w};
     gemm_plan(l, &g);
+    g.tile_rows = rows;
     gemm_pack(l, &g, POSITIONS, c->weights->buffer);
     lower_begin_kernel(l, c->node, NULL);
     c->n = st_for_n(l->b, LOOP_PARALLEL, "n", c->x->dims[0].size);
@@ -649,7 +658,7 @@ void conv_winograd(Lower *l, Conv *c) {
 
 /* What it does. */
 
-static bool is_minimal(const Conv *c) {
+bool winograd_applies(const Conv *c) {
     const Window *w = &c->window;
     for (int d = 0; d < c->axes; d++)
         if (w->kernel[d] != 3 || w->stride[d] != 1 || w->dilation[d] != 1) return false;
@@ -677,10 +686,11 @@ static void add_transforms(const Winograd *w, Effort *effort) {
 
 bool effort_winograd_many(const Node *n, const Target *t, const Variant *v, Effort *effort) {
     Conv c = conv_of(n);
-    if (!is_minimal(&c)) return false;
+    if (!winograd_applies(&c)) return false;
     Winograd w = winograd_of(&c, t);
-    int64_t block = block_tiles(&w, t->tile_rows), blocks = (w.tiles + block - 1) / block;
-    Gemm g = {.wide = w.wide, .rows = block, .columns = c.out_channels, .n_k = 1, .k_extent = {c.in}};
+    choose_block(&w, t->tile_rows);
+    int64_t blocks = (w.tiles + w.block - 1) / w.block;
+    Gemm g = {.wide = w.wide, .rows = w.block, .columns = c.out_channels, .n_k = 1, .k_extent = {c.in}};
     gemm_effort(&g, t, v, c.x->dims[0].size * blocks * POSITIONS, POSITIONS, effort);
     effort->n[COST_MAP] += (double)(c.x->dims[0].size * w.tiles * (c.in + c.out_channels) * POSITIONS * 4);
     effort->n[COST_ROOM] += (double)((POSITIONS - 9) * c.in * c.out_channels * 4);
@@ -690,7 +700,7 @@ bool effort_winograd_many(const Node *n, const Target *t, const Variant *v, Effo
 
 bool effort_winograd_few(const Node *n, const Target *t, const Variant *v, Effort *effort) {
     Conv c = conv_of(n);
-    if (!is_minimal(&c)) return false;
+    if (!winograd_applies(&c)) return false;
     Winograd w = winograd_of(&c, t);
     if (w.tiles > MOST_BYTES / (POSITIONS * 4 * c.in)) return false;
     int rows = few_rows(w.tiles, t->tile_rows);

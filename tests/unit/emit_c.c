@@ -128,6 +128,10 @@ static const Expr *make(Source *s, DType t, int depth) {
     if (depth <= 0) return draw(s, 5) ? load(s, t) : literal(s, t);
     if (t == DT_I64 && !draw(s, 3)) return s->index;
     if (t == DT_I32 && !draw(s, 6)) return ex_bitcast(s->b, t, make(s, DT_F32, depth - 1));
+    if (t == DT_I32 && !draw(s, 6)) {
+        const Expr *x = make(s, t, depth - 1), *y = make(s, t, depth - 1), *z = make(s, t, depth - 1);
+        return ex_scalar(s->b, SC_DOT2, x, y, z);
+    }
     switch (draw(s, 6)) {
     case 0: return convert(s, t, depth);
     case 1: {

@@ -88,7 +88,7 @@ static bool run_once(const JitModule *m, const char *weights, int seed) {
     const void *inputs[1] = {x};
     void *outputs[1] = {y};
     for (int i = 0; i < COUNT; i++) x[i] = (float)(i * 7 % 31 + seed);
-    jit_run(m, weights, arena, inputs, outputs, NULL);
+    jit_run(m, weights, arena, NULL, inputs, outputs, NULL);
     for (int i = 0; i < COUNT; i++)
         if (y[i] != x[63 - i] * scale[(63 - i) / 8 % 4] + scale[i % 4]) return false;
     return true;

@@ -24,6 +24,7 @@ static const char sample[] =
     "        local acc : f32[8] lanes 8\n"
     "        scratch block : f64[3] @128\n"
     "        let at = row*8\n"
+    "        prefetch weights[at + 1]\n"
     "        for lanes l in 8 {\n"
     "            acc[l] = -1.5\n"
     "            acc[l] fma= \"conv1/x\"[at + l], weights[(row + 1)*2 - -3]\n"
@@ -181,6 +182,8 @@ static void test_mistakes(void) {
         "program p target baseline arena 0\nbuffer y : f32[4] output\ninput x : f32[5] in y",
         "program p target baseline arena 0\nbuffer y : f32[4] output\nbuffer y : f32[4] output",
         "program p target baseline arena 0\nbuffer y : string[4] output",
+        "program p target baseline arena 0\nbuffer y : f32[4] output\n"
+        "kernel k \"\" macs 0 bytes 0 { prefetch y[4] }",
         "program p target baseline arena 0\nbuffer y : u8[2] const {1, 256}"};
     for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) with_unit(test_refused, texts[k]);
 }

@@ -20,7 +20,7 @@ static void *aligned_memory(Arena *a, size_t bytes) { return arena_alloc(a, byte
 
 static void context_fill(struct sonoc_context *c) {
     const struct sonoc_model *m = c->model;
-    c->memory = aligned_memory(c->arena, sonoc_arena_bytes(m));
+    c->memory = arena_alloc_large(c->arena, sonoc_arena_bytes(m));
     c->inputs = NEW_ARRAY(c->arena, void *, m->n_inputs + 1);
     c->outputs = NEW_ARRAY(c->arena, void *, m->n_outputs + 1);
     c->inputs_now = NEW_ARRAY(c->arena, const void *, m->n_inputs + 1);

@@ -24,8 +24,8 @@ static const char *settings_text(const Recipe *r) {
     const Driver *d = r->driver;
     const PassOptions *p = r->passes;
     Text text = {.arena = d->unit->arena};
-    text_add(&text, "%s -O%d class %d fold %" PRId64 " target %s plain %d", r->backend, p->level, (int)p->exactness,
-             p->fold_limit, d->target->name, d->plain);
+    text_add(&text, "%s -O%d class %d of %" PRId64 " bits fold %" PRId64 " target %s plain %d", r->backend, p->level, (int)p->exactness,
+             p->fast_bits, p->fold_limit, d->target->name, d->plain);
     text_add(&text, " passes '%s' stop '%s' limit %" PRId64, p->only ? p->only : "",
              p->stop_after ? p->stop_after : "", p->limited ? p->rewrite_limit : -1);
     for (int i = 0; i < d->n_dims; i++) text_add(&text, " dim '%s'", d->dims[i]);
@@ -197,8 +197,7 @@ static bool keep(const struct sonoc_model *m, const Recipe *r, CacheKey key, con
 
 static CacheSpan make_weights(const Program *p) {
     WeightsImage image = weights_place(p);
-    size_t bytes = image.bytes > 4096 ? (size_t)image.bytes : 4096; /* arenas align such to 64 */
-    char *at = arena_alloc(unit_lasting(p->unit), bytes);
+    char *at = arena_alloc_large(unit_lasting(p->unit), (size_t)image.bytes);
     weights_fill(p, &image, at);
     return (CacheSpan){at, (size_t)image.bytes};
 }

@@ -5,6 +5,14 @@ graph g(%x: f32[7,700], %w: f32[700,33]) -> (%y) {
 ---
 y = x @ w
 ===
+num atol=1e-6
+# one row by several matrices of one column
+graph g(%x: f32[4], %w: f32[2,4,1]) -> (%y) {
+    %y = MatMul(%x, %w)
+}
+---
+y = x @ w
+===
 num atol=1e-4
 graph g(%x: f32[1,1280], %w: f32[2,1280], %b: f32[2]) -> (%y) {
     %y = Gemm(%x, %w, %b) {transB = 1}
