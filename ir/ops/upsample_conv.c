@@ -447,19 +447,22 @@ void code_upsample_conv(Lower *l, Node *n) {
     exchanged(l, &c, wide);
 }
 
-/* The interpolation costs the same with any block: what differs are the products, whose input is read for each block. */
+/* The interpolation costs the same with any block: what differs are the products, whose input is
+ * read for each block. */
 bool effort_upsample_conv(const Node *n, const Target *t, const Variant *v, Effort *effort) {
     UpsampleConv c = upsample_conv_of((Node *)n);
-    int64_t block = block_of(&c, v), taps = c.kh * c.kw;
-    if (value_count(c.out) == 0 || c.in_channels == 0 || (block < v->block && v->block != LEAST_BLOCK)) return false;
+    int64_t block = block_of(&c, v);
+    bool fits = block == v->block || v->block == LEAST_BLOCK;
+    if (value_count(c.out) == 0 || c.in_channels == 0 || !fits) return false;
     Gemm g = {.wide = lower_wide(c.x->dtype),
               .rows = c.in_w,
-              .columns = taps * block,
+              .columns = c.kw * block,
               .n_k = 1,
               .k_extent = {c.in_channels}};
-    int64_t blocks = c.channels / block, bytes = dtypes[g.wide].bytes;
-    gemm_effort(&g, t, v, c.batch * blocks * c.in_h, blocks, effort);
-    effort->n[COST_INTERPOLATE] += (double)(multiply_adds(&c) - c.batch * c.channels * c.in_h * c.in_w * c.in_channels * taps) / (double)g.lanes;
-    effort->n[COST_MAP] += (double)(c.batch * blocks * c.in_h * c.in_w * c.in_channels * bytes);
+    int64_t blocks = c.channels / block, map = c.batch * c.in_h * c.in_w * c.in_channels;
+    int64_t interpolated = multiply_adds(&c) - map * c.channels * c.kh * c.kw;
+    gemm_effort(&g, t, v, c.batch * blocks * c.kh * c.in_h, blocks * c.kh, effort);
+    effort->n[COST_INTERPOLATE] += (double)interpolated / g.lanes;
+    effort->n[COST_MAP] += (double)(blocks * map * dtypes[g.wide].bytes);
     return true;
 }

@@ -714,7 +714,9 @@ bool effort_winograd_few(const Node *n, const Target *t, const Variant *v, Effor
     gemm_effort(&g, t, v, images * panels * (c.in / chunk) * POSITIONS, 0, effort);
     int64_t together = panels_of_group(panels), groups = (panels + together - 1) / together;
     int64_t maps = images * w.tiles * POSITIONS * 4;
-    effort->n[COST_SPREAD] += (double)(maps * (c.in * groups + c.out_channels)); /* U is read for each group */
+    int64_t products = w.tiles * POSITIONS * 4 * together * width; /* M, which all chunks add to */
+    CostId kind = products > t->l2_bytes ? COST_SPREAD : COST_MAP;
+    effort->n[kind] += (double)(maps * (c.in * groups + c.out_channels)); /* U is read for each group */
     double weights = (double)(c.in * panels * width);
     effort->n[COST_WEIGHTS] += 9 * 4 * weights;
     effort->n[COST_TRANSFORM] += (double)images * weights / t->lanes * square_steps(&of_weights);

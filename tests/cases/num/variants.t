@@ -128,7 +128,7 @@ y = (np.einsum("chwij,ocij->ohw", windows, w) + b[:, None, None])[None]
 num atol=1e-5
 graph upsampled(%x: f32[1,8,5,7], %b: f32[64]) -> (%y) {
     # choices: target x86-64-v3
-    # choices: UpsampleConv(f32[1,8,5,7], constant f32[64,8,3,3], f32[64], constant i64[10,2], constant f32[10,2], constant i64[14,2], constant f32[14,2]) pads=[1,1,1,1]: exchanged-64
+    # choices: UpsampleConv(f32[1,8,5,7], constant f32[64,8,3,3], f32[64], constant i64[10,2], constant f32[10,2], constant i64[14,2], constant f32[14,2]) pads=[1,1,1,1]: exchanged-32
     %zero = constant f32[] {0}
     %n = constant f32[] {4608}
     %one = constant f32[] {1}
