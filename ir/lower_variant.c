@@ -33,13 +33,21 @@ static bool tile_fits(const Variant *v, const Target *t) {
     return needed <= t->registers && (v->tile_rows != t->tile_rows || vectors != t->tile_vectors);
 }
 
-const char *variant_refusal(const Node *n, const Variant *v, const LowerOptions *options, Effort *effort) {
-    const Target *t = options->shared ? options->shared : options->target;
+static const Target *own_target(const LowerOptions *options) {
+    return options->shared ? options->shared : options->target;
+}
+
+static const char *refusal_on(const Target *t, const Node *n, const Variant *v, const LowerOptions *options,
+                              Effort *effort) {
     if (v->is == VARIANT_REAL && !options->real) return "it rounds otherwise, and --exactness or -O rules that out";
     if (!tile_fits(v, t)) return "the target has no registers for such a tile, or it is its own";
     if (v->tile_vectors && options->shared) return "several targets share packed weights: the tile is the target's own";
     *effort = (Effort){0};
     return v->effort(n, t, v, effort) ? NULL : "the operator cannot be computed so with these shapes and attributes";
+}
+
+const char *variant_refusal(const Node *n, const Variant *v, const LowerOptions *options, Effort *effort) {
+    return refusal_on(own_target(options), n, v, options, effort);
 }
 
 /* The key. */
@@ -98,17 +106,30 @@ static bool choose_given(Lower *l, const Node *n, const Choice *c, NodePlan *p) 
     return true;
 }
 
-static void choose_cheapest(Lower *l, const Node *n, NodePlan *p) {
+/* NULL: none is possible. */
+static const Variant *cheapest(const Target *t, const Node *n, const LowerOptions *options, bool may_round) {
+    const Variant *best = NULL;
     double least = 0;
     for (int i = 0; i < VARIANT_COUNT; i++) {
+        const Variant *v = &variants[i];
         Effort effort;
-        if (variants[i].op != n->op->id || variant_refusal(n, &variants[i], l->plan->options, &effort)) continue;
+        if (v->op != n->op->id || (v->is == VARIANT_REAL && !may_round)) continue;
+        if (refusal_on(t, n, v, options, &effort)) continue;
         double took = effort_nanoseconds(&effort);
-        if (p->variant && took >= least) continue;
-        p->variant = &variants[i];
-        p->effort = effort;
+        if (best && took >= least) continue;
+        best = v;
         least = took;
     }
+    return best;
+}
+
+/* What rounds otherwise is chosen as for the first target of the table, whatever the target: plans for all of them give
+ * the same bits.  The rest is a matter of the target's own. */
+static void choose_cheapest(Lower *l, const Node *n, NodePlan *p) {
+    const LowerOptions *o = l->plan->options;
+    const Variant *v = cheapest(&targets[0], n, o, true);
+    if (!v || v->is == VARIANT_BIT) v = cheapest(own_target(o), n, o, false);
+    if (v && !variant_refusal(n, v, o, &p->effort)) p->variant = v;
 }
 
 bool lower_choose(Lower *l) {

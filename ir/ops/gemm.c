@@ -360,7 +360,7 @@ static void prefetch(Lower *l, const Tile *t, const Expr *chunk) {
     const Gemm *g = t->gemm;
     int64_t bytes = dtypes[g->wide].bytes, line = LINE / bytes;
     int64_t count = chunk_inner(g) * t->vectors * g->lanes, cache = l->program->target->l2_bytes;
-    if (!cache || gemm_packed_count(g) * bytes <= cache / 2 || t->tiles < 2) return;
+    if (!cache || gemm_packed_count(g) * bytes <= cache / 4 || t->tiles < 2) return;
     int64_t piece = (count / line + t->tiles - 1) / t->tiles;
     const Expr *i = st_for_n(l->b, LOOP_SERIAL, "p", piece);
     const Expr *at = ex_offset(l->b, ex_offset(l->b, t->turn, piece, i), line, t->b);
