@@ -18,7 +18,8 @@ void *backend_interp_open(const Program *p, const char *options, RunError *error
 }
 
 bool backend_interp_run(const void *opened, void *arena, const Crew *crew,
-                        const void *const *inputs, void *const *outputs, const KernelHook *hook, RunError *error) {
+                        const void *const *inputs, void *const *outputs, const KernelHook *hook,
+                        RunError *error) {
     const Program *p = ((const Interpreted *)opened)->program;
     InterpError why = {{0}};
     Escape escape_here;

@@ -23,7 +23,8 @@ static void name_ports(Emit *e) {
     }
     for (int i = 0; i < p->outputs.n; i++) {
         e->output_names[i] = names_take(&e->names, p->outputs.at[i].name);
-        if (program_output_is_direct(p, i)) e->places[p->outputs.at[i].buffer->id] = e->output_names[i];
+        if (program_output_is_direct(p, i))
+            e->places[p->outputs.at[i].buffer->id] = e->output_names[i];
     }
 }
 
@@ -111,8 +112,7 @@ static void print_header_comment(Emit *e, Text *out) {
     const char *prefix = e->options->prefix, *up = upper_prefix(e);
     text_add(out, "/* %s\n * The model ", e->options->header_name);
     comment_print(out, " * ", p->name);
-    text_add(out,
-             ", made by sonoc for the target %s.  All arrays are row-major.\n *\n * Inputs:\n",
+    text_add(out, ", made by sonoc for the target %s.  All arrays are row-major.\n *\n * Inputs:\n",
              target_text(e));
     for (int i = 0; i < p->inputs.n; i++)
         print_port_comment(out, &p->inputs.at[i], e->input_names[i]);
@@ -147,8 +147,7 @@ static void print_status_macros(const Emit *e, Text *out, const char *up) {
     text_add(out, "#define %s_BAD_ARGUMENT 1 /* a NULL, or memory that is not aligned */\n", up);
     text_add(out, "#define %s_BAD_WEIGHTS 2 /* not the weights that this code was made with */\n",
              up);
-    if (e->n_plans > 1)
-        text_add(out, "#define %s_BAD_MACHINE 4 /* not even x86-64-v2 */\n", up);
+    if (e->n_plans > 1) text_add(out, "#define %s_BAD_MACHINE 4 /* not even x86-64-v2 */\n", up);
     text_add(out, "\n");
 }
 
@@ -159,13 +158,13 @@ static void print_struct(Emit *e, Text *out) {
              "char *weights;\n",
              prefix, prefix);
     if (e->options->profile)
-        text_add(out,
-                 "    /* If not NULL, called before each kernel, and at the end with their number "
-                 "(%d). */\n"
-                 "    void (*before_kernel)(void *context, int kernel);\n    void *profile_context;\n",
-                 e->program->kernels.n);
-    if (e->n_plans > 1)
-        text_add(out, "    int version; /* of x86-64 that is run: 2, 3 or 4 */\n");
+        text_add(
+            out,
+            "    /* If not NULL, called before each kernel, and at the end with their number "
+            "(%d). */\n"
+            "    void (*before_kernel)(void *context, int kernel);\n    void *profile_context;\n",
+            e->program->kernels.n);
+    if (e->n_plans > 1) text_add(out, "    int version; /* of x86-64 that is run: 2, 3 or 4 */\n");
     threads_fields(e, out);
     text_add(out, "};\n\n");
 }
@@ -237,11 +236,13 @@ static void print_init(Emit *e, Text *out) {
     const char *up = upper_prefix(e), *prefix = e->options->prefix;
     bool threads = e->options->threads != THREADS_NONE;
     if (!e->options->caller_arena && has_arena(e))
-        text_add(
-            out,
-            "\nstatic union {\n    unsigned char bytes[%s%s];\n    double aligned;\n} "
-            "%s_arena __attribute__((aligned(64)));\n",
-            up, threads ? arena_format(e->arena, "_ARENA_SIZE(%s_MOST_THREADS)", up) : "_ARENA_BYTES", prefix);
+        text_add(out,
+                 "\nstatic union {\n    unsigned char bytes[%s%s];\n    double aligned;\n} "
+                 "%s_arena __attribute__((aligned(64)));\n",
+                 up,
+                 threads ? arena_format(e->arena, "_ARENA_SIZE(%s_MOST_THREADS)", up)
+                         : "_ARENA_BYTES",
+                 prefix);
     pages_function(e, out);
     text_add(out, "\n");
     print_init_signature(e, out, " {\n");
@@ -303,7 +304,8 @@ static bool uses_kind(const Emit *e, BufferKind kind) {
 
 static void print_hook(const Emit *e, Text *out, int kernel) {
     if (e->options->profile)
-        text_add(out, "    if (m->before_kernel) m->before_kernel(m->profile_context, %d);\n", kernel);
+        text_add(out, "    if (m->before_kernel) m->before_kernel(m->profile_context, %d);\n",
+                 kernel);
 }
 
 void run_print(Emit *e, bool is_version, Text *out) {
@@ -379,14 +381,16 @@ static void print_source(Emit *const *versions, int n, Text *out) {
     print_port_table(e, out, "input", p->inputs.at, p->inputs.n);
     print_port_table(e, out, "output", p->outputs.at, p->outputs.n);
     print_init(e, out);
-    if (n == 1) run_print(e, false, out);
-    else print_dispatch(versions, n, out);
+    if (n == 1)
+        run_print(e, false, out);
+    else
+        print_dispatch(versions, n, out);
     print_run_ports(e, out);
     if (n == 1) prelude_end(e, out);
 }
 
-static Emit *emit_new(const Program *const *plans, int n_plans, const WeightsImage *images, int number,
-                      const EmitOptions *options) {
+static Emit *emit_new(const Program *const *plans, int n_plans, const WeightsImage *images,
+                      int number, const EmitOptions *options) {
     const Program *p = plans[number];
     Arena *a = plans[0]->unit->arena;
     Emit *e = NEW(a, Emit);
@@ -419,12 +423,12 @@ static Emit *emit_new(const Program *const *plans, int n_plans, const WeightsIma
 }
 
 static void reserve_names(Emit *e) {
-    static const char *const suffixes[] = {"init",         "run",  "run_ports", "input_ports",
-                                           "output_ports", "port", "arena",     "weights",
-                                           "stop",         "parallel_for"};
-    static const char *const locals[] = {"m",      "arena",   "weights",
-                                         "inputs", "outputs", "weights_bytes",
-                                         "threads", "parallel_for", "context", "large_pages"};
+    static const char *const suffixes[] = {
+        "init", "run",   "run_ports", "input_ports", "output_ports",
+        "port", "arena", "weights",   "stop",        "parallel_for"};
+    static const char *const locals[] = {"m",       "arena",         "weights", "inputs",
+                                         "outputs", "weights_bytes", "threads", "parallel_for",
+                                         "context", "large_pages"};
     names_take(&e->names, e->options->prefix);
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
         names_take(&e->names, arena_format(e->arena, "%s_%s", e->options->prefix, suffixes[i]));
@@ -443,7 +447,8 @@ static void take_names(Emit *e) {
 }
 
 /* Plans up to what their kernels need; and what does not need the kernels' text. */
-static Emit **emit_begin(const Program *const *plans, int n, const EmitOptions *options, EmitResult *result) {
+static Emit **emit_begin(const Program *const *plans, int n, const EmitOptions *options,
+                         EmitResult *result) {
     Arena *a = plans[0]->unit->arena;
     WeightsImage *images = NEW_ARRAY(a, WeightsImage, n);
     Emit **versions = NEW_ARRAY(a, Emit *, n);
@@ -452,12 +457,14 @@ static Emit **emit_begin(const Program *const *plans, int n, const EmitOptions *
         versions[i] = emit_new(plans, n, images, i, options);
         take_names(versions[i]);
     }
-    *result = (EmitResult){.source.arena = a, .header.arena = a, .weights.arena = a, .form = versions[0]->form};
+    *result = (EmitResult){
+        .source.arena = a, .header.arena = a, .weights.arena = a, .form = versions[0]->form};
     weights_file(versions[0], &result->weights);
     return versions;
 }
 
-void emit_c_plans(const Program *const *plans, int n, const EmitOptions *options, EmitResult *result) {
+void emit_c_plans(const Program *const *plans, int n, const EmitOptions *options,
+                  EmitResult *result) {
     Emit **versions = emit_begin(plans, n, options, result);
     for (int i = 0; i < n; i++) {
         for (int k = 0; k < plans[i]->kernels.n; k++) kernel_emit(versions[i], k);

@@ -1,8 +1,8 @@
 /* emit_c_data.c - the constants of a program in the form that was asked for.
  *
  * All forms but ARRAYS hold one image: the constants one after the other, each aligned to 64 bytes,
- * in the target's byte order.  As a string literal it is what C compilers read fastest; beyond some tens of MB
- * an object file costs them nothing. */
+ * in the target's byte order.  As a string literal it is what C compilers read fastest; beyond some
+ * tens of MB an object file costs them nothing. */
 #include "emit_c_text.h"
 
 #include <string.h>

@@ -324,10 +324,12 @@ static void print_scalar(Emit *e, const Expr *x, int least) {
     BUG(e->unit, "an operation without a form in C");
 }
 
-static bool is_local_load(const Expr *x) { return x->kind == EX_LOAD && x->buffer->kind == BUF_LOCAL; }
+static bool is_local_load(const Expr *x) {
+    return x->kind == EX_LOAD && x->buffer->kind == BUF_LOCAL;
+}
 
-/* a[k + row[i]] as (a + row[i])[k], where row is a small table: clang adds k to the whole table in a vector register
- * otherwise, and takes the sums out again one by one at every step. */
+/* a[k + row[i]] as (a + row[i])[k], where row is a small table: clang adds k to the whole table in
+ * a vector register otherwise, and takes the sums out again one by one at every step. */
 static bool print_split_index(Emit *e, const Buffer *b, const Expr *index) {
     if (index->kind != EX_SCALAR || index->op != SC_ADD) return false;
     bool first = is_local_load(index->args[0]);

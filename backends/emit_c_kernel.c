@@ -15,7 +15,8 @@ static void demand(Emit *e, Map *seen, const Expr *x);
 static void demand_address(Emit *e, Map *seen, const Buffer *b, const Expr *index) {
     const Expr *base;
     if (e->lane && index->vector && address_of(e, index, &base) != ADDRESS_SCATTERED) {
-        if (local_is_vectors(e->program->target, b)) base = ex_div(e->builder, base, ex_index(e->builder, b->lanes));
+        if (local_is_vectors(e->program->target, b))
+            base = ex_div(e->builder, base, ex_index(e->builder, b->lanes));
         demand(e, seen, base);
     } else {
         demand(e, seen, index);

@@ -4,7 +4,8 @@
  *     conv_part              the loop from `begin` to `end`; takes what is captured as parameters
  *     conv_loop              hands them over, with the scratch memory of the thread that runs it
  *
- * and where the loop stood, a call of parallel_for.  What is captured turns out when the body is printed. */
+ * and where the loop stood, a call of parallel_for.  What is captured turns out when the body is
+ * printed. */
 #include "emit_c_text.h"
 
 typedef struct Captured {
@@ -90,7 +91,8 @@ const char *var_use(Emit *e, const Var *v) {
 }
 
 static const char *pointer_type(Emit *e, const Buffer *b) {
-    const char *type = local_is_vectors(e->program->target, b) ? vector_type(e, b->type, b->lanes) : c_type(b->type);
+    const char *type = local_is_vectors(e->program->target, b) ? vector_type(e, b->type, b->lanes)
+                                                               : c_type(b->type);
     bool constant = b->kind != BUF_LOCAL && !e->written[b->id];
     return arena_format(e->arena, "%s%s *", constant ? "const " : "", type);
 }
@@ -154,14 +156,17 @@ static void print_scratch_places(Emit *e, const struct Outline *o) {
 /* Threads but the first have their scratch memory behind the arena. */
 static void print_loop_function(Emit *e, const struct Outline *o, const PartNames *name) {
     bool wide = o->loop->var->hi >= INT32_MAX;
-    emit(e, "static void %s(void *captured, int64_t begin, int64_t end, int worker) {\n", name->loop);
+    emit(e, "static void %s(void *captured, int64_t begin, int64_t end, int worker) {\n",
+         name->loop);
     if (o->captured.n || o->scratch.n)
         emit(e, "    const struct %s *c = (const struct %s *)captured;\n", name->captured,
              name->captured);
     else
         emit(e, "    (void)captured;\n");
     if (o->scratch.n)
-        emit(e, "    unsigned char *own = worker ? c->arena + %lld + (size_t)(worker - 1) * %lld : NULL;\n",
+        emit(e,
+             "    unsigned char *own = worker ? c->arena + %lld + (size_t)(worker - 1) * %lld : "
+             "NULL;\n",
              (long long)e->program->arena_bytes, (long long)e->program->scratch_bytes);
     else
         emit(e, "    (void)worker;\n");
@@ -208,8 +213,7 @@ static void print_call(Emit *e, const struct Outline *o, const PartNames *name) 
     const char *captured = names_take(&e->names, "captured");
     emit_line(e, "struct %s %s = {", name->captured, captured);
     if (o->scratch.n) emit(e, "m->arena%s", o->captured.n ? ", " : "");
-    for (int i = 0; i < o->captured.n; i++)
-        emit(e, "%s%s", i ? ", " : "", o->captured.at[i].name);
+    for (int i = 0; i < o->captured.n; i++) emit(e, "%s%s", i ? ", " : "", o->captured.at[i].name);
     if (!o->scratch.n && !o->captured.n) emit(e, "0");
     emit(e, "};\n");
     emit_line(e, "parallel_for(m, %s, &%s, ", name->loop, captured);

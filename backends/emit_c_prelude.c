@@ -177,8 +177,8 @@ static void print_to_bf16(Text *out) {
              "}\n");
 }
 
-/* By way of an f32 whose last bit is set when anything was lost, so that nothing is rounded twice.
- */
+/* By way of an f32 whose last bit is set when anything was lost, so that nothing is rounded
+ * twice. */
 static void print_to_half_f64(Text *out, const char *half) {
     text_add(out,
              "INLINE uint16_t to_%s_f64(double d) {\n"
@@ -377,9 +377,9 @@ static void print_helpers(Emit *e, Text *out) {
                                      HELPER_MIN,  HELPER_MAX, HELPER_DIV, HELPER_REM};
     static const Helper halves[] = {HELPER_FROM_F16, HELPER_FROM_BF16, HELPER_TO_F16,
                                     HELPER_TO_BF16};
-    static const Helper vectors[] = {HELPER_TYPE,   HELPER_LANES, HELPER_SPLAT,
-                                     HELPER_SELECT, HELPER_ABS,   HELPER_FMA,
-                                     HELPER_SQRT,   HELPER_MIN,   HELPER_MAX, HELPER_DOT2};
+    static const Helper vectors[] = {HELPER_TYPE, HELPER_LANES, HELPER_SPLAT, HELPER_SELECT,
+                                     HELPER_ABS,  HELPER_FMA,   HELPER_SQRT,  HELPER_MIN,
+                                     HELPER_MAX,  HELPER_DOT2};
     for (size_t i = 0; i < sizeof scalars / sizeof *scalars; i++) print_scalars(e, out, scalars[i]);
     for (size_t i = 0; i < sizeof halves / sizeof *halves; i++) print_scalars_up(e, out, halves[i]);
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) print_vectors(e, out, vectors[i]);
@@ -390,8 +390,8 @@ static bool uses_x86(const Emit *e) {
         for (int log = 0; log <= MAX_LANES_LOG; log++) {
             if (needed(e, HELPER_SQRT, (DType)t, log)) return true;
             if (log &&
-                (needed(e, HELPER_DOT2, (DType)t, log) || needed(e, HELPER_FMA, (DType)t, log) || needed(e, HELPER_MIN, (DType)t, log) ||
-                 needed(e, HELPER_MAX, (DType)t, log)))
+                (needed(e, HELPER_DOT2, (DType)t, log) || needed(e, HELPER_FMA, (DType)t, log) ||
+                 needed(e, HELPER_MIN, (DType)t, log) || needed(e, HELPER_MAX, (DType)t, log)))
                 return true;
         }
     return false;
@@ -420,7 +420,8 @@ static void print_target(const Emit *e, Text *out) {
         text_add(out, "#if defined(__x86_64__)\n#pragma GCC target(\"%s\")\n#endif\n", features);
     /* gcc 12 -O3 turns a load in an arm of a conditional into a masked load and gets the mask wrong
      * (tests/cases/num/select.t); without its if-conversion of loops there are no masked loads. */
-    text_add(out, "#pragma GCC optimize(\"fp-contract=off\", \"no-tree-loop-if-convert\")\n#endif\n");
+    text_add(out,
+             "#pragma GCC optimize(\"fp-contract=off\", \"no-tree-loop-if-convert\")\n#endif\n");
     if (uses_fma(e)) exact_fma_checks(out, features);
     text_add(out, "\n");
 }

@@ -1,6 +1,8 @@
-/* emit_c_threads.c - what the forms of --threads put into the C file and its header beside the kernels.
+/* emit_c_threads.c - what the forms of --threads put into the C file and its header beside the
+ * kernels.
  *
- * In all of them a shared loop is asked for by parallel_for; they differ in who runs its parts.  The pool of
+ * In all of them a shared loop is asked for by parallel_for; they differ in who runs its parts. The
+ * pool of
  * --threads=pthreads is the text of runtime/pool.h and pool.c. */
 #include "emit_c_text.h"
 
@@ -18,23 +20,27 @@ static bool has_limit(const Emit *e) {
 
 void threads_comment(const Emit *e, Text *out) {
     static const char *const who[] = {
-        [THREADS_PTHREADS] = "so many threads run the model, the caller's among them; they end with",
+        [THREADS_PTHREADS] =
+            "so many threads run the model, the caller's among them; they end with",
         [THREADS_OPENMP] = "OpenMP runs the model in so many threads (compile with -fopenmp)",
         [THREADS_CALLBACK] = "the caller's parallel_for runs the model in so many parts",
     };
     if (!has_threads(e)) return;
-    text_add(out, " * Argument threads of %s_init: %s", e->options->prefix, who[e->options->threads]);
+    text_add(out, " * Argument threads of %s_init: %s", e->options->prefix,
+             who[e->options->threads]);
     if (has_form(e, THREADS_PTHREADS)) text_add(out, " %s_stop", e->options->prefix);
     text_add(out, ".\n * The results do not depend on it.\n");
 }
 
 static void print_sizes(const Emit *e, Text *out) {
     const char *up = upper_prefix(e);
+    text_add(
+        out,
+        "#define %s_SCRATCH_BYTES %lld /* that each thread but the first has behind the arena */\n",
+        up, (long long)e->scratch_bytes);
     text_add(out,
-             "#define %s_SCRATCH_BYTES %lld /* that each thread but the first has behind the arena */\n",
-             up, (long long)e->scratch_bytes);
-    text_add(out,
-             "#define %s_ARENA_SIZE(threads) \\\n    ((size_t)%s_ARENA_BYTES + (size_t)((threads) - 1) * "
+             "#define %s_ARENA_SIZE(threads) \\\n    ((size_t)%s_ARENA_BYTES + (size_t)((threads) "
+             "- 1) * "
              "%s_SCRATCH_BYTES)\n",
              up, up, up);
     if (has_limit(e))
@@ -56,9 +62,11 @@ void threads_types(const Emit *e, Text *out) {
     if (has_form(e, THREADS_PTHREADS)) print_pool_types(out);
     if (has_form(e, THREADS_CALLBACK))
         text_add(out,
-                 "/* Runs part(job, k) once for each 0 <= k < parts, in any order, side by side or one after "
+                 "/* Runs part(job, k) once for each 0 <= k < parts, in any order, side by side or "
+                 "one after "
                  "the other;\n * all are done when it returns.  `context` is that of %s_init. */\n"
-                 "typedef void %s_parallel_for(void *context, void (*part)(void *job, int k), void *job, "
+                 "typedef void %s_parallel_for(void *context, void (*part)(void *job, int k), void "
+                 "*job, "
                  "int parts);\n\n",
                  prefix, prefix);
 }
@@ -118,46 +126,51 @@ void threads_pool(const Emit *e, Text *out) {
 }
 
 static void print_openmp_runner(const Emit *e, Text *out) {
-    text_add(out,
-             "typedef void parallel_loop(void *captured, int64_t begin, int64_t end, int worker);\n\n"
-             "/* Each thread gets a run of neighbouring iterations. */\n"
-             "static __attribute__((unused)) void parallel_for(const struct %s *m, parallel_loop *loop, "
-             "void *captured,\n        int64_t count) {\n"
-             "    const int workers = m->threads;\n"
-             "    const int64_t each = count / workers, more = count %% workers;\n"
-             "#if defined(_OPENMP)\n#pragma omp parallel for num_threads(workers) schedule(static, 1)\n"
-             "#endif\n"
-             "    for (int worker = 0; worker < workers; worker++) {\n"
-             "        const int64_t begin = each * worker + (worker < more ? worker : more);\n"
-             "        const int64_t end = begin + each + (worker < more);\n"
-             "        if (begin < end) loop(captured, begin, end, worker);\n    }\n}\n\n",
-             e->options->prefix);
+    text_add(
+        out,
+        "typedef void parallel_loop(void *captured, int64_t begin, int64_t end, int worker);\n\n"
+        "/* Each thread gets a run of neighbouring iterations. */\n"
+        "static __attribute__((unused)) void parallel_for(const struct %s *m, parallel_loop *loop, "
+        "void *captured,\n        int64_t count) {\n"
+        "    const int workers = m->threads;\n"
+        "    const int64_t each = count / workers, more = count %% workers;\n"
+        "#if defined(_OPENMP)\n#pragma omp parallel for num_threads(workers) schedule(static, 1)\n"
+        "#endif\n"
+        "    for (int worker = 0; worker < workers; worker++) {\n"
+        "        const int64_t begin = each * worker + (worker < more ? worker : more);\n"
+        "        const int64_t end = begin + each + (worker < more);\n"
+        "        if (begin < end) loop(captured, begin, end, worker);\n    }\n}\n\n",
+        e->options->prefix);
 }
 
 static void print_callback_runner(const Emit *e, Text *out) {
-    text_add(out, "%s",
-             "typedef void parallel_loop(void *captured, int64_t begin, int64_t end, int worker);\n\n"
-             "struct parallel_job {\n    parallel_loop *loop;\n    void *captured;\n    int64_t count;\n"
-             "    int parts;\n};\n\n"
-             "/* Each part is a run of neighbouring iterations. */\n"
-             "static __attribute__((unused)) void parallel_part(void *job, int k) {\n"
-             "    const struct parallel_job *j = (const struct parallel_job *)job;\n"
-             "    const int64_t each = j->count / j->parts, more = j->count % j->parts;\n"
-             "    const int64_t begin = each * k + (k < more ? k : more);\n"
-             "    j->loop(j->captured, begin, begin + each + (k < more), k);\n}\n\n");
-    text_add(out,
-             "static __attribute__((unused)) void parallel_for(const struct %s *m, parallel_loop *loop, "
-             "void *captured,\n        int64_t count) {\n"
-             "    struct parallel_job job = {loop, captured, count, count < m->threads ? (int)count : "
-             "m->threads};\n"
-             "    if (job.parts > 0) m->parallel_for(m->context, parallel_part, &job, job.parts);\n}\n\n",
-             e->options->prefix);
+    text_add(
+        out, "%s",
+        "typedef void parallel_loop(void *captured, int64_t begin, int64_t end, int worker);\n\n"
+        "struct parallel_job {\n    parallel_loop *loop;\n    void *captured;\n    int64_t count;\n"
+        "    int parts;\n};\n\n"
+        "/* Each part is a run of neighbouring iterations. */\n"
+        "static __attribute__((unused)) void parallel_part(void *job, int k) {\n"
+        "    const struct parallel_job *j = (const struct parallel_job *)job;\n"
+        "    const int64_t each = j->count / j->parts, more = j->count % j->parts;\n"
+        "    const int64_t begin = each * k + (k < more ? k : more);\n"
+        "    j->loop(j->captured, begin, begin + each + (k < more), k);\n}\n\n");
+    text_add(
+        out,
+        "static __attribute__((unused)) void parallel_for(const struct %s *m, parallel_loop *loop, "
+        "void *captured,\n        int64_t count) {\n"
+        "    struct parallel_job job = {loop, captured, count, count < m->threads ? (int)count : "
+        "m->threads};\n"
+        "    if (job.parts > 0) m->parallel_for(m->context, parallel_part, &job, "
+        "job.parts);\n}\n\n",
+        e->options->prefix);
 }
 
 void threads_runner(const Emit *e, Text *out) {
     if (has_form(e, THREADS_PTHREADS))
         text_add(out,
-                 "INLINE void parallel_for(struct %s *m, sonoc_loop *loop, void *captured, int64_t count) "
+                 "INLINE void parallel_for(struct %s *m, sonoc_loop *loop, void *captured, int64_t "
+                 "count) "
                  "{\n    sonoc_pool_run(&m->pool, loop, captured, count);\n}\n\n",
                  e->options->prefix);
     if (has_form(e, THREADS_OPENMP)) print_openmp_runner(e, out);

@@ -367,7 +367,8 @@ static void print_var(Emit *e, const Expr *x, DType repr) {
         emit(e, "%s", var_use(e, x->var));
 }
 
-/* The arms of ?: must have one type; gcc keeps the const of a load through arithmetic, a cast drops it. */
+/* The arms of ?: must have one type; gcc keeps the const of a load through arithmetic, a cast drops
+ * it. */
 static void print_arm(Emit *e, const Expr *x, DType repr) {
     emit(e, "(%s)(", type_here(e, repr));
     vector_print(e, x, repr, PREC_ANY);

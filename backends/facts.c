@@ -106,7 +106,8 @@ static bool body_has_locals(const Stmt *s) {
 }
 
 bool loop_is_vector(const Target *t, const Stmt *s) {
-    return s->loop == LOOP_LANES && lanes_are_vectors(t, s->var->lanes) && !body_has_locals(s->body);
+    return s->loop == LOOP_LANES && lanes_are_vectors(t, s->var->lanes) &&
+           !body_has_locals(s->body);
 }
 
 /* Buffers. */
@@ -134,8 +135,7 @@ static void mark_used(const Buffer *b, bool is_write, void *context) {
 }
 
 void program_find_used(const Program *p, bool *used) {
-    for (int i = 0; i < p->kernels.n; i++)
-        kernel_visit_buffers(p->kernels.at[i], mark_used, used);
+    for (int i = 0; i < p->kernels.n; i++) kernel_visit_buffers(p->kernels.at[i], mark_used, used);
     for (int i = 0; i < p->outputs.n; i++) used[p->outputs.at[i].buffer->id] = true;
 }
 

@@ -85,13 +85,14 @@ static const char *plain_name(const Program *p, const char *text) {
 static void print_footprint(const Program *p, bool json, Text *out) {
     if (!code_is_known(p->target)) return;
     Footprint f = footprint_of(p);
-    const char *format = json ? ", \"code_bytes\": %lld, \"constants_bytes\": %lld, \"flash_bytes\": %lld, "
-                                "\"stack_bytes\": %lld, \"ram_bytes\": %lld"
-                              : "code            %lld bytes, about (gcc -Os)\nconstants       %lld bytes\n"
-                                "flash           %lld bytes, about\nstack           %lld bytes at most\n"
-                                "RAM             %lld bytes at most\n";
-    text_add(out, format, (long long)f.code, (long long)f.constants, (long long)f.flash, (long long)f.stack,
-             (long long)f.ram);
+    const char *format =
+        json ? ", \"code_bytes\": %lld, \"constants_bytes\": %lld, \"flash_bytes\": %lld, "
+               "\"stack_bytes\": %lld, \"ram_bytes\": %lld"
+             : "code            %lld bytes, about (gcc -Os)\nconstants       %lld bytes\n"
+               "flash           %lld bytes, about\nstack           %lld bytes at most\n"
+               "RAM             %lld bytes at most\n";
+    text_add(out, format, (long long)f.code, (long long)f.constants, (long long)f.flash,
+             (long long)f.stack, (long long)f.ram);
 }
 
 static void print_code(const Program *p, const Kernel *k, Text *out) {
@@ -105,8 +106,9 @@ static void print_text(const Program *p, Text *out) {
     int n;
     const Buffer **map = arena_map(p, &n);
     bool has_code = code_is_known(p->target);
-    text_add(out, "kernel  name                              multiply-adds         bytes   arena "
-                  "in use  %sfrom\n",
+    text_add(out,
+             "kernel  name                              multiply-adds         bytes   arena "
+             "in use  %sfrom\n",
              has_code ? "  code   stack  " : "");
     for (int i = 0; i < p->kernels.n; i++) {
         const Kernel *k = p->kernels.at[i];
@@ -124,7 +126,8 @@ static void print_text(const Program *p, Text *out) {
              p->target->name, p->kernels.n, (long long)t.macs);
     text_add(out, "weights         %lld bytes\narena           %lld bytes\n", (long long)t.weights,
              (long long)p->arena_bytes);
-    text_add(out, "scratch         %lld bytes for each further thread\n", (long long)p->scratch_bytes);
+    text_add(out, "scratch         %lld bytes for each further thread\n",
+             (long long)p->scratch_bytes);
     text_add(out, "inputs          %lld bytes\noutputs         %lld bytes\n", (long long)t.inputs,
              (long long)t.outputs);
     print_footprint(p, false, out);

@@ -89,7 +89,8 @@ static void fill_some(const Program *p, const WeightsImage *image, char *to, boo
         const Buffer *b = p->buffers.at[i];
         if (image->offsets[i] < 0 || (buffer_bytes(b) >= LARGE) != large) continue;
         constant_copy(b, to + image->offsets[i]);
-        if (swaps_bytes(p->target)) swap_bytes(to + image->offsets[i], b->count, dtypes[b->type].bytes);
+        if (swaps_bytes(p->target))
+            swap_bytes(to + image->offsets[i], b->count, dtypes[b->type].bytes);
     }
 }
 

@@ -1,14 +1,12 @@
 /* constant.c - constants that programs make: weights as a kernel wants them, packed.
  *
- * Lowering leaves the large ones to be made, for they take more memory than all else in the compiler: who
- * has a place for them makes them there, once nothing else is needed. */
+ * Lowering leaves the large ones to be made, for they take more memory than all else in the
+ * compiler: who has a place for them makes them there, once nothing else is needed. */
 #include "interp.h"
 
 #include <string.h>
 
-static size_t bytes_of(const Buffer *b) {
-    return (size_t)b->count * (size_t)dtypes[b->type].bytes;
-}
+static size_t bytes_of(const Buffer *b) { return (size_t)b->count * (size_t)dtypes[b->type].bytes; }
 
 /* What it was made of is not looked at again: those pages of the model's file may go. */
 static void forget_sources(const Program *p) {

@@ -16,12 +16,15 @@ static const DiagRow diag_rows[D_COUNT] = {
 #undef DIAG
 };
 
-typedef struct Line { const char *text; bool is_error; } Line;
+typedef struct Line {
+    const char *text;
+    bool is_error;
+} Line;
 typedef VEC(Line) Lines;
 
 struct Diags {
     Lines lines;
-    const char *first;       /* error */
+    const char *first; /* error */
     int n_errors;
     int status;
 };
@@ -43,8 +46,8 @@ static void add_place(const Unit *u, Place place, Text *line) {
     if (place.attribute) text_add(line, "%s: ", place.attribute);
 }
 
-/* Names come from the user's file: what would move a terminal's cursor is shown as '?'; a message's own line
- * breaks stay. */
+/* Names come from the user's file: what would move a terminal's cursor is shown as '?'; a message's
+ * own line breaks stay. */
 static const char *printable(char *line) {
     for (char *c = line; *c; c++)
         if (((unsigned char)*c < 32 && *c != '\n') || *c == 127) *c = '?';

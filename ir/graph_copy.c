@@ -9,9 +9,13 @@ typedef struct Copy {
     Map values;
 } Copy;
 
-static const char *renamed(const Copy *c, const char *name) { return name ? name_intern(c->unit->names, name) : NULL; }
+static const char *renamed(const Copy *c, const char *name) {
+    return name ? name_intern(c->unit->names, name) : NULL;
+}
 
-static Value *copied(const Copy *c, const Value *v) { return v ? map_get(&c->values, (uintptr_t)v) : NULL; }
+static Value *copied(const Copy *c, const Value *v) {
+    return v ? map_get(&c->values, (uintptr_t)v) : NULL;
+}
 
 static void copy_value(Copy *c, Graph *to, const Value *v) {
     Value *own = graph_add_value(to, v->name);
@@ -19,7 +23,8 @@ static void copy_value(Copy *c, Graph *to, const Value *v) {
     own->rank = v->rank;
     own->constant = v->constant;
     own->dims = NEW_ARRAY(c->unit->arena, Dim, v->rank < 0 ? 0 : v->rank);
-    for (int d = 0; d < v->rank; d++) own->dims[d] = (Dim){v->dims[d].size, renamed(c, v->dims[d].symbol)};
+    for (int d = 0; d < v->rank; d++)
+        own->dims[d] = (Dim){v->dims[d].size, renamed(c, v->dims[d].symbol)};
     map_set(&c->values, (uintptr_t)v, own);
 }
 
@@ -34,7 +39,8 @@ static void copy_attr(Copy *c, Graph *to, Node *n, const Attr *attr) {
 
 static void copy_node(Copy *c, Graph *to, const Node *n) {
     Arena *a = c->unit->arena;
-    Value **inputs = NEW_ARRAY(a, Value *, n->n_inputs), **outputs = NEW_ARRAY(a, Value *, n->n_outputs);
+    Value **inputs = NEW_ARRAY(a, Value *, n->n_inputs),
+          **outputs = NEW_ARRAY(a, Value *, n->n_outputs);
     for (int k = 0; k < n->n_inputs; k++) inputs[k] = copied(c, n->inputs[k]);
     for (int k = 0; k < n->n_outputs; k++) outputs[k] = copied(c, n->outputs[k]);
     Node *own = graph_add_node(to, n->op, n->name, inputs, n->n_inputs, outputs, n->n_outputs);
@@ -98,7 +104,8 @@ static void set_outputs(Graph *g, const bool *taken) {
 
 Graph *graph_extract(Unit *u, const Graph *g, const bool *keep) {
     Graph *to = graph_copy(u, g);
-    bool *inside = NEW_ARRAY(u->arena, bool, to->values.n + 1), *outside = NEW_ARRAY(u->arena, bool, to->values.n + 1);
+    bool *inside = NEW_ARRAY(u->arena, bool, to->values.n + 1),
+         *outside = NEW_ARRAY(u->arena, bool, to->values.n + 1);
     mark_inputs(to, keep, true, inside);
     mark_inputs(to, keep, false, outside);
     int kept = 0;

@@ -1,4 +1,5 @@
-/* graph_wide.c - the float64 twin of a graph: what it would give without the rounding of narrow floats. */
+/* graph_wide.c - the float64 twin of a graph: what it would give without the rounding of narrow
+ * floats. */
 #include "graph_run.h"
 
 #include <string.h>
@@ -11,13 +12,18 @@ static const Tensor *widen(Arena *a, const Tensor *t) {
 }
 
 /* What the operator takes as f32 whatever its data are: Resize's region and scales. */
-static bool stays_narrow(const Node *n, int k) { return n->op->id == OP_Resize && (k == 1 || k == 2); }
+static bool stays_narrow(const Node *n, int k) {
+    return n->op->id == OP_Resize && (k == 1 || k == 2);
+}
 
-static Value *narrow_copy(Graph *g, const Value *v) { return graph_add_constant(g, v->name, v->constant); }
+static Value *narrow_copy(Graph *g, const Value *v) {
+    return graph_add_constant(g, v->name, v->constant);
+}
 
 /* Attributes that name a type of floats: they name float64. */
 static void widen_type(Attr *attr) {
-    static const char *const names[] = {"to", "dtype", "stash_type", "softmax_precision", "output_dtype"};
+    static const char *const names[] = {"to", "dtype", "stash_type", "softmax_precision",
+                                        "output_dtype"};
     if (attr->kind != AT_INT || attr->u.i <= 0 || attr->u.i > INT32_MAX) return;
     bool is_float = dtype_is_float(dtype_from_onnx((int)attr->u.i));
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -26,10 +32,12 @@ static void widen_type(Attr *attr) {
 
 static void widen_node(Graph *g, Node *n) {
     for (int k = 0; k < n->n_inputs; k++)
-        if (stays_narrow(n, k) && n->inputs[k] && n->inputs[k]->constant) n->inputs[k] = narrow_copy(g, n->inputs[k]);
+        if (stays_narrow(n, k) && n->inputs[k] && n->inputs[k]->constant)
+            n->inputs[k] = narrow_copy(g, n->inputs[k]);
     for (int k = 0; k < n->n_attrs; k++) {
         widen_type(&n->attrs[k]);
-        if (n->attrs[k].kind == AT_TENSOR) n->attrs[k].u.tensor = widen(g->unit->arena, n->attrs[k].u.tensor);
+        if (n->attrs[k].kind == AT_TENSOR)
+            n->attrs[k].u.tensor = widen(g->unit->arena, n->attrs[k].u.tensor);
     }
     for (int k = 0; k < n->n_outputs; k++) {
         if (!n->outputs[k]) continue;
@@ -39,7 +47,7 @@ static void widen_node(Graph *g, Node *n) {
 }
 
 void graph_widen(Graph *g) {
-    int n_values = g->values.n;          /* the narrow copies come after them */
+    int n_values = g->values.n; /* the narrow copies come after them */
     for (int i = 0; i < g->nodes.n; i++) widen_node(g, g->nodes.at[i]);
     for (int i = 0; i < n_values; i++) {
         Value *v = g->values.at[i];

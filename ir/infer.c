@@ -189,8 +189,8 @@ static bool is_random(const Node *n) {
     return false;
 }
 
-/* An upper bound of the steps that a run takes, so that no file makes the compiler work for hours.
- */
+/* An upper bound of the steps that a run takes, so that no file makes the compiler work for
+ * hours. */
 static bool is_quick(const Node *n) {
     int64_t in = 1, out = 1;
     for (int k = 0; k < n->n_inputs; k++)

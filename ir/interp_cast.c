@@ -149,8 +149,8 @@ static void cast_any(const Step *s, Run *r) {
             wide_write(r, s->to, s->dst, i, wide_read(s->from, s->x, i));
 }
 
-/* Casts that cannot fail may be hoisted over a mask: every lane of a garbage bool or int converts.
- */
+/* Casts that cannot fail may be hoisted over a mask: every lane of a garbage bool or int
+ * converts. */
 static void cast_any_unmasked(const Step *s, Run *r) {
     for (int i = 0; i < s->n; i++) wide_write(r, s->to, s->dst, i, wide_read(s->from, s->x, i));
 }

@@ -1,6 +1,7 @@
 /* loop.c - programs, buffers, and the builder of statements: a stack of open blocks.
  *
- * Blocks that turn out empty or whose condition is known leave nothing behind, so lowerings need no such cases. */
+ * Blocks that turn out empty or whose condition is known leave nothing behind, so lowerings need no
+ * such cases. */
 #include "loop_build.h"
 
 #include <string.h>
@@ -59,8 +60,7 @@ static Block *innermost(Builder *b) {
 }
 
 Kernel *builder_end(Builder *b) {
-    if (b->blocks.n != 1)
-        BUG(b->program->unit, "kernel %s ends inside a block", b->kernel->name);
+    if (b->blocks.n != 1) BUG(b->program->unit, "kernel %s ends inside a block", b->kernel->name);
     b->blocks.n = 0;
     if (!b->kernel->body) return NULL;
     kernel_share(b);
@@ -219,8 +219,8 @@ Stmt *stmt_write(Builder *b, StmtKind kind, Buffer *buffer, const Expr *index, c
     return s;
 }
 
-static void add_write(Builder *b, StmtKind kind, Buffer *buffer, const Expr *index, const Expr *value,
-                      const Expr *factor) {
+static void add_write(Builder *b, StmtKind kind, Buffer *buffer, const Expr *index,
+                      const Expr *value, const Expr *factor) {
     Unit *u = b->program->unit;
     if (index->type != DT_I64) BUG(u, "write to '%s': the index is no i64", buffer->name);
     if (value->type != buffer->type)

@@ -1,16 +1,18 @@
 /* loop_apart.c - proves that two accesses in different iterations of a loop never meet.
  *
- * Suppose the one in iteration p1 and the other in iteration p2 touch the same element: their indices are equal.  Sums
- * x = c * q + r and y = c * q' + r' whose rests lie within less than c of one another are equal only if q == q' and
- * r == r': so equal indices fall apart into equal digits, and a number is equal where both its quotient and its
- * remainder are.  Two things end the search: what must be equal cannot be, by its ranges, or p1 == p2 follows. */
+ * Suppose the one in iteration p1 and the other in iteration p2 touch the same element: their
+ * indices are equal.  Sums x = c * q + r and y = c * q' + r' whose rests lie within less than c of
+ * one another are equal only if q == q' and r == r': so equal indices fall apart into equal digits,
+ * and a number is equal where both its quotient and its remainder are.  Two things end the search:
+ * what must be equal cannot be, by its ranges, or p1 == p2 follows. */
 #include "loop_build.h"
 
 #include <stdlib.h>
 
 enum { STEPS = 64, DIGITS = 16 };
 
-/* What is equal in the two iterations: base[0] / by in the first, base[1] / by in the second; or the remainders. */
+/* What is equal in the two iterations: base[0] / by in the first, base[1] / by in the second; or
+ * the remainders. */
 typedef struct Digit {
     const Expr *base[2];
     int64_t by;
@@ -19,7 +21,7 @@ typedef struct Digit {
 
 typedef struct Proof {
     Builder *b;
-    const Var *p;            /* the variable of the loop */
+    const Var *p; /* the variable of the loop */
     const Touch *at[2];
     Digit digits[DIGITS];
     int n_digits, steps;
@@ -34,13 +36,18 @@ static const Expr *without_let(const Expr *e) {
 /* The same value in all iterations of the loop. */
 static bool is_outer(const Proof *f, const Expr *e) {
     if (e->kind == EX_LOAD)
-        return (e->buffer->kind == BUF_CONST || e->buffer->kind == BUF_INPUT) && is_outer(f, e->args[0]);
+        return (e->buffer->kind == BUF_CONST || e->buffer->kind == BUF_INPUT) &&
+               is_outer(f, e->args[0]);
     return e->fixed && e->last_var < f->p->id;
 }
 
-static bool is_loop_var(const Proof *f, const Expr *e) { return e->kind == EX_VAR && e->var == f->p; }
+static bool is_loop_var(const Proof *f, const Expr *e) {
+    return e->kind == EX_VAR && e->var == f->p;
+}
 
-static bool is_bound(const Expr *e) { return e->kind == EX_SCALAR && (e->op == SC_MIN || e->op == SC_MAX); }
+static bool is_bound(const Expr *e) {
+    return e->kind == EX_SCALAR && (e->op == SC_MIN || e->op == SC_MAX);
+}
 
 static int64_t size_of(int64_t c) { return c < 0 ? -c : c; }
 
@@ -79,7 +86,8 @@ static bool take_loops_out(const Proof *f, Sum *s) {
     for (int i = 0; i < parts.n; i++) {
         Term t = parts.terms[i], taken;
         const Expr *rest = is_bound(t.x) ? take_loop_out(f, t.x, &taken) : NULL;
-        if (rest && !sum_add(s, taken.x, (int64_t)((uint64_t)t.c * (uint64_t)taken.c))) return false;
+        if (rest && !sum_add(s, taken.x, (int64_t)((uint64_t)t.c * (uint64_t)taken.c)))
+            return false;
         if (!sum_add(s, rest ? rest : t.x, t.c)) return false;
         found |= rest != NULL;
     }
@@ -107,7 +115,8 @@ static bool sums_same(const Expr *x, const Expr *y) {
 static Digit quotient_of(const Expr *x, int64_t by) {
     int64_t d;
     x = without_let(x);
-    if (x->kind == EX_SCALAR && x->op == SC_DIV && expr_is_const_int(x->args[1], &d) && d > 0 && d <= INT64_MAX / by)
+    if (x->kind == EX_SCALAR && x->op == SC_DIV && expr_is_const_int(x->args[1], &d) && d > 0 &&
+        d <= INT64_MAX / by)
         return (Digit){.base = {x->args[0]}, .by = d * by};
     return (Digit){.base = {x}, .by = by};
 }
@@ -127,12 +136,15 @@ static void learn_digit(Proof *f, Digit d) {
     f->digits[f->n_digits++] = d;
     for (int i = 0; i < f->n_digits - 1 && !f->done; i++) {
         const Digit *other = &f->digits[i];
-        if (completes(&d, other)) learn_expr(f, other->base[0], other->base[1]);
-        else if (completes(other, &d)) learn_expr(f, d.base[0], d.base[1]);
+        if (completes(&d, other))
+            learn_expr(f, other->base[0], other->base[1]);
+        else if (completes(other, &d))
+            learn_expr(f, d.base[0], d.base[1]);
     }
 }
 
-/* Where x / by can only be one number, and the same for both, equal remainders are equal numbers. */
+/* Where x / by can only be one number, and the same for both, equal remainders are equal
+ * numbers. */
 static bool is_one_quotient(const Proof *f, const Expr *x, const Expr *y, int64_t by) {
     const Expr *c = ex_index(f->b, by), *qx = ex_div(f->b, x, c), *qy = ex_div(f->b, y, c);
     Range a = sum_range_where(qx, f->at[0]->facts, f->at[0]->n_facts);
@@ -146,9 +158,11 @@ static void learn_atoms(Proof *f, const Expr *x, const Expr *y) {
     if (is_loop_var(f, x) && is_loop_var(f, y)) f->done = true;
     if (x->kind != EX_SCALAR || y->kind != EX_SCALAR || x->op != y->op) return;
     if (x->op != SC_DIV && x->op != SC_REM) return;
-    if (!expr_is_const_int(x->args[1], &by) || !expr_is_const_int(y->args[1], &same_by) || by != same_by || by < 1)
+    if (!expr_is_const_int(x->args[1], &by) || !expr_is_const_int(y->args[1], &same_by) ||
+        by != same_by || by < 1)
         return;
-    if (x->op == SC_REM && is_one_quotient(f, x->args[0], y->args[0], by)) learn_expr(f, x->args[0], y->args[0]);
+    if (x->op == SC_REM && is_one_quotient(f, x->args[0], y->args[0], by))
+        learn_expr(f, x->args[0], y->args[0]);
     learn_digit(f, (Digit){{x->args[0], y->args[0]}, by, x->op == SC_REM});
 }
 

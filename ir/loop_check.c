@@ -1,7 +1,8 @@
 /* loop_check.c - the invariants of a kernel, and which of its accesses are proven to be in bounds.
  *
- * What an IF or SELECT has tested is known inside: conditions become facts (an integer expression lies in a range),
- * kept on a stack along the walk, and an index is proven with all facts that hold where it is used. */
+ * What an IF or SELECT has tested is known inside: conditions become facts (an integer expression
+ * lies in a range), kept on a stack along the walk, and an index is proven with all facts that hold
+ * where it is used. */
 #include "loop_build.h"
 
 /* An open PARALLEL loop, and the first access inside it. */
@@ -20,25 +21,28 @@ typedef struct Checker {
     const Kernel *kernel;
     Builder *b;
     Arena *arena;
-    const char *wrong;       /* the first thing that is */
+    const char *wrong; /* the first thing that is */
     int unproven;
-    bool *vars;              /* by id: in scope */
-    Map locals;              /* local arrays in scope: 1 + the PARALLEL loops around the declaration */
+    bool *vars; /* by id: in scope */
+    Map locals; /* local arrays in scope: 1 + the PARALLEL loops around the declaration */
     VEC(Shared) shared;
-    VEC(Shown) shown;        /* accesses inside `shared` */
-    bool demotes;            /* a PARALLEL loop that is not proven becomes SERIAL, and is not wrong */
+    VEC(Shown) shown; /* accesses inside `shared` */
+    bool demotes;     /* a PARALLEL loop that is not proven becomes SERIAL, and is not wrong */
     VEC(Fact) facts;
-    const Var *lane;         /* of the enclosing LANES loop */
-    Map seen;                /* expressions already walked with the same facts */
-    void (*visit)(const Access *a, void *context);   /* NULL: nobody wants to know */
+    const Var *lane; /* of the enclosing LANES loop */
+    Map seen;        /* expressions already walked with the same facts */
+    void (*visit)(const Access *a, void *context); /* NULL: nobody wants to know */
     void *visitor;
-    VEC(const Stmt *) loops;      /* around what is walked; kept for the visitor, as is the statement's number */
+    VEC(const Stmt *)
+    loops; /* around what is walked; kept for the visitor, as is the statement's number */
     int statement;
-    uint32_t context, contexts;   /* the number of the facts that hold now, and how many were given out */
+    uint32_t context,
+        contexts; /* the number of the facts that hold now, and how many were given out */
 } Checker;
 
 static void wrong(Checker *c, const char *what, const char *name) {
-    if (!c->wrong) c->wrong = arena_format(c->arena, "kernel %s: %s: %s", c->kernel->name, name, what);
+    if (!c->wrong)
+        c->wrong = arena_format(c->arena, "kernel %s: %s: %s", c->kernel->name, name, what);
 }
 
 /* Facts. */
@@ -52,7 +56,8 @@ static void add_range(Checker *c, const Expr *x, Range r) {
 /* x + gap <= y */
 static void add_order(Checker *c, const Expr *x, const Expr *y, int gap) {
     if (x->type != DT_I64) return;
-    Range rx = sum_range_where(x, c->facts.at, c->facts.n), ry = sum_range_where(y, c->facts.at, c->facts.n);
+    Range rx = sum_range_where(x, c->facts.at, c->facts.n),
+          ry = sum_range_where(y, c->facts.at, c->facts.n);
     if (ry.hi >= INT64_MIN + gap) add_range(c, x, (Range){INT64_MIN, ry.hi - gap});
     if (rx.lo <= INT64_MAX - gap) add_range(c, y, (Range){rx.lo + gap, INT64_MAX});
 }
@@ -69,8 +74,10 @@ static void add_facts(Checker *c, const Expr *cond, bool truth) {
         add_facts(c, y, truth);
     } else if (cond->op == SC_LT || cond->op == SC_LE) {
         bool strict = (cond->op == SC_LT) == truth;
-        if (truth) add_order(c, x, y, strict);
-        else add_order(c, y, x, strict);
+        if (truth)
+            add_order(c, x, y, strict);
+        else
+            add_order(c, y, x, strict);
     } else if (equal) {
         add_order(c, x, y, 0);
         add_order(c, y, x, 0);
@@ -106,7 +113,8 @@ static bool expr_is_typed(const Expr *e) {
     case EX_LOAD: return e->args[0]->type == DT_I64 && e->type == e->buffer->type;
     case EX_SCALAR: return scalar_is_typed(e);
     case EX_SELECT:
-        return e->args[0]->type == DT_BOOL && e->args[1]->type == e->type && e->args[2]->type == e->type;
+        return e->args[0]->type == DT_BOOL && e->args[1]->type == e->type &&
+               e->args[2]->type == e->type;
     case EX_CAST: return true;
     case EX_BITCAST: return dtypes[e->type].bytes == dtypes[e->args[0]->type].bytes;
     }
@@ -118,7 +126,8 @@ static bool is_multiple(const Expr *e, int64_t n) {
     if (e->kind == EX_VAR) return e->var->let && is_multiple(e->var->let, n);
     if (e->kind == EX_SELECT) return is_multiple(e->args[1], n) && is_multiple(e->args[2], n);
     if (e->kind != EX_SCALAR) return false;
-    if (e->op == SC_ADD || e->op == SC_SUB) return is_multiple(e->args[0], n) && is_multiple(e->args[1], n);
+    if (e->op == SC_ADD || e->op == SC_SUB)
+        return is_multiple(e->args[0], n) && is_multiple(e->args[1], n);
     if (e->op == SC_NEG) return is_multiple(e->args[0], n);
     return e->op == SC_MUL && (is_multiple(e->args[0], n) || is_multiple(e->args[1], n));
 }
@@ -150,15 +159,22 @@ static void add_terms(Checker *c, const Expr *index, Access *access) {
 }
 
 static void tell_access(Checker *c, const Buffer *buffer, const Expr *index, bool is_write) {
-    Range r = range_both((Range){index->lo, index->hi}, sum_range_where(index, c->facts.at, c->facts.n));
-    Access access = {.buffer = buffer, .is_write = is_write, .lo = r.lo, .hi = r.hi, .statement = c->statement,
-                     .loops = c->loops.at, .n_loops = c->loops.n};
+    Range r =
+        range_both((Range){index->lo, index->hi}, sum_range_where(index, c->facts.at, c->facts.n));
+    Access access = {.buffer = buffer,
+                     .is_write = is_write,
+                     .lo = r.lo,
+                     .hi = r.hi,
+                     .statement = c->statement,
+                     .loops = c->loops.at,
+                     .n_loops = c->loops.n};
     access.proven = load_is_proven(buffer, index) || (r.lo >= 0 && r.hi < buffer->count);
     add_terms(c, index, &access);
     c->visit(&access, c->visitor);
 }
 
-/* Kept until the PARALLEL loops around are complete; what stands inside the innermost is not theirs. */
+/* Kept until the PARALLEL loops around are complete; what stands inside the innermost is not
+ * theirs. */
 static void show_touch(Checker *c, const Buffer *buffer, const Expr *index, bool is_write) {
     uintptr_t declared = (uintptr_t)map_get(&c->locals, (uintptr_t)buffer);
     int level = declared ? (int)declared - 1 : 0, n = c->facts.n;
@@ -178,7 +194,8 @@ static void check_access(Checker *c, const Buffer *buffer, const Expr *index, bo
     if (load_is_proven(buffer, index)) return;
     Range r = sum_range_where(index, c->facts.at, c->facts.n);
     if (r.lo >= 0 && r.hi < buffer->count) return;
-    if (!c->facts.n && (r.lo >= buffer->count || r.hi < 0)) wrong(c, "is accessed out of bounds", buffer->name);
+    if (!c->facts.n && (r.lo >= buffer->count || r.hi < 0))
+        wrong(c, "is accessed out of bounds", buffer->name);
     c->unproven++;
 }
 
@@ -199,7 +216,9 @@ static void check_expr(Checker *c, const Expr *e) {
     uintptr_t key = ((uintptr_t)(e->id + 1) << 32) | c->context;
     if (map_get(&c->seen, key)) return;
     map_set(&c->seen, key, c);
-    if (!expr_is_typed(e)) wrong(c, "its operands do not fit", e->kind == EX_SCALAR ? scalar_infos[e->op].text : "value");
+    if (!expr_is_typed(e))
+        wrong(c, "its operands do not fit",
+              e->kind == EX_SCALAR ? scalar_infos[e->op].text : "value");
     if (e->kind == EX_VAR && !c->vars[e->var->id]) wrong(c, "is not in scope", e->var->name);
     if (e->kind == EX_LOAD) check_access(c, e->buffer, e->args[0], false);
     if (e->kind == EX_SELECT) {
@@ -216,7 +235,8 @@ static void check_expr(Checker *c, const Expr *e) {
 static void check_block(Checker *c, const Stmt *s);
 
 static bool is_apart(Checker *c, const Stmt *loop, const Shown *x, const Shown *y) {
-    if (x->touch.buffer != y->touch.buffer || (!x->touch.is_write && !y->touch.is_write)) return true;
+    if (x->touch.buffer != y->touch.buffer || (!x->touch.is_write && !y->touch.is_write))
+        return true;
     return touches_apart(c->b, loop->var, &x->touch, &y->touch);
 }
 
@@ -293,7 +313,8 @@ static void check_write(Checker *c, const Stmt *s) {
     if (s->index->type != DT_I64 || s->value->type != buffer->type ||
         (s->fused && (!s->factor || s->factor->type != buffer->type)))
         wrong(c, "is written with another type", buffer->name);
-    if (buffer->kind == BUF_INPUT || buffer->kind == BUF_CONST) wrong(c, "is written", buffer->name);
+    if (buffer->kind == BUF_INPUT || buffer->kind == BUF_CONST)
+        wrong(c, "is written", buffer->name);
     if (s->kind == ST_ACC && !scalar_takes(s->fused ? SC_FMA : SC_ADD, buffer->type))
         wrong(c, "is accumulated in", buffer->name);
     if (buffer->ranged && (s->value->lo < buffer->lo || s->value->hi > buffer->hi))
@@ -303,7 +324,8 @@ static void check_write(Checker *c, const Stmt *s) {
 
 static void check_let(Checker *c, const Stmt *s) {
     check_expr(c, s->value);
-    if (s->var->let != s->value || s->var->type != s->value->type) wrong(c, "its value differs", s->var->name);
+    if (s->var->let != s->value || s->var->type != s->value->type)
+        wrong(c, "its value differs", s->var->name);
     c->vars[s->var->id] = true;
 }
 
@@ -312,7 +334,9 @@ static void check_stmt(Checker *c, const Stmt *s) {
     case ST_FOR: check_for(c, s); break;
     case ST_IF: check_if(c, s); break;
     case ST_LET: check_let(c, s); break;
-    case ST_LOCAL: map_set(&c->locals, (uintptr_t)s->buffer, (void *)(uintptr_t)(c->shared.n + 1)); break;
+    case ST_LOCAL:
+        map_set(&c->locals, (uintptr_t)s->buffer, (void *)(uintptr_t)(c->shared.n + 1));
+        break;
     case ST_STORE:
     case ST_ACC: check_write(c, s); break;
     case ST_PREFETCH:
@@ -351,8 +375,8 @@ const char *kernel_check(const Program *p, const Kernel *k, int *unproven) {
     return why;
 }
 
-const char *kernel_check_accesses(const Program *p, const Kernel *k, void (*visit)(const Access *a, void *context),
-                                  void *context) {
+const char *kernel_check_accesses(const Program *p, const Kernel *k,
+                                  void (*visit)(const Access *a, void *context), void *context) {
     Checker c = {.visit = visit, .visitor = context};
     return check_kernel(&c, p, k);
 }

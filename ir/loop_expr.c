@@ -1,7 +1,8 @@
 /* loop_expr.c - expressions: hash-consing, construction, and questions about them.
  *
- * An expression is made once per kernel: equal ones are one pointer, so comparing is ==.  What follows from the parts
- * (range, variables inside, whether it may fail) is derived when it is made and never changes. */
+ * An expression is made once per kernel: equal ones are one pointer, so comparing is ==.  What
+ * follows from the parts (range, variables inside, whether it may fail) is derived when it is made
+ * and never changes. */
 #include "loop_build.h"
 
 #include <string.h>
@@ -19,9 +20,9 @@ typedef struct Slot {
 
 struct ExprTable {
     Slot *slots;
-    int n, cap;              /* cap is a power of two */
+    int n, cap; /* cap is a power of two */
     Arena *arena;
-    int *walks, n_walks;     /* by id: the last walk that saw the expression */
+    int *walks, n_walks; /* by id: the last walk that saw the expression */
     int walk;
 };
 
@@ -55,8 +56,8 @@ static uint64_t mix(uint64_t h, uint64_t x) {
     return h ^ (h >> 29);
 }
 
-/* From what it says: no addresses, and no order of creation, which C leaves open where two arguments are built in one
- * call. */
+/* From what it says: no addresses, and no order of creation, which C leaves open where two
+ * arguments are built in one call. */
 static uint64_t expr_hash(const Expr *e) {
     uint64_t h = mix((uint64_t)e->kind, ((uint64_t)e->type << 8) | (uint64_t)e->op);
     for (int k = 0; k < e->n_args; k++) h = mix(h, e->args[k]->content);
@@ -87,8 +88,7 @@ static void table_grow(struct ExprTable *t) {
 
 bool expr_may_fail(const Expr *e) {
     if (e->kind == EX_LOAD) return !load_is_proven(e->buffer, e->args[0]);
-    if (e->kind == EX_CAST)
-        return dtype_is_float(e->args[0]->type) && dtype_is_int(e->type);
+    if (e->kind == EX_CAST) return dtype_is_float(e->args[0]->type) && dtype_is_int(e->type);
     if (e->kind != EX_SCALAR || dtype_is_float(e->type)) return false;
     const Expr *y = e->args[1];
     if (e->op == SC_DIV || e->op == SC_REM) return y->lo <= 0 && y->hi >= 0;
@@ -100,8 +100,8 @@ bool expr_may_fail(const Expr *e) {
 static Range range_of_parts(const Expr *e) {
     const Expr *x = e->n_args ? e->args[0] : NULL;
     switch (e->kind) {
-    case EX_CONST: return dtype_is_float(e->type) ? range_of_type(e->type)
-                                                  : (Range){e->value.i, e->value.i};
+    case EX_CONST:
+        return dtype_is_float(e->type) ? range_of_type(e->type) : (Range){e->value.i, e->value.i};
     case EX_VAR: return (Range){e->var->lo, e->var->hi};
     case EX_LOAD: return range_of_buffer(e->buffer);
     case EX_SCALAR: return range_scalar(e->op, e->type, x, e->args[1]);
@@ -272,9 +272,12 @@ const Expr *ex_scalar(Builder *b, ScalarOp op, const Expr *x, const Expr *y, con
     for (int k = 0; k < 3; k++) args[k] = k < scalar_infos[op].arity ? known(b, args[k]) : NULL;
     const Expr *e = fold_scalar(b, op, args);
     if (e) return e;
-    if (dtype_is_float(t)) e = simplify_float(b, op, args);
-    else if (t == DT_BOOL) e = simplify_bool(b, op, args[0], args[1]);
-    else e = simplify_int(b, op, args[0], args[1]);
+    if (dtype_is_float(t))
+        e = simplify_float(b, op, args);
+    else if (t == DT_BOOL)
+        e = simplify_bool(b, op, args[0], args[1]);
+    else
+        e = simplify_int(b, op, args[0], args[1]);
     if (e) return known(b, e);
     DType result = op_is_compare(op) ? DT_BOOL : t;
     return known(b, expr_raw(b, op, result, args[0], args[1], args[2]));

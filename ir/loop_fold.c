@@ -1,6 +1,7 @@
 /* loop_fold.c - scalars of constants, exactly as scalars.def says.
  *
- * What would be an error when run stays as it is, and so does what gives NaN: machines differ in its sign. */
+ * What would be an error when run stays as it is, and so does what gives NaN: machines differ in
+ * its sign. */
 #include "loop_build.h"
 
 #include <float.h>
@@ -114,8 +115,7 @@ static const Expr *fold_int(Builder *b, ScalarOp op, DType t, int64_t x, int64_t
     case SC_SUB: return ex_int(b, t, (int64_t)(ux - uy));
     case SC_MUL: return ex_int(b, t, (int64_t)(ux * uy));
     case SC_NEG: return ex_int(b, t, (int64_t)(0 - ux));
-    case SC_ABS:
-        return ex_int(b, t, dtypes[t].kind == DK_SIGNED && x < 0 ? (int64_t)(0 - ux) : x);
+    case SC_ABS: return ex_int(b, t, dtypes[t].kind == DK_SIGNED && x < 0 ? (int64_t)(0 - ux) : x);
     case SC_DIV:
     case SC_REM: return fold_div(b, op, t, x, y);
     case SC_SHL:

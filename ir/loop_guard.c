@@ -1,8 +1,9 @@
 /* loop_guard.c - makes what is shared inside the arms of SELECTs fit to be named.
  *
- * An expression that may fail must not leave the arm that guards it, so it could not get a LET, and what is needed
- * n times inside the arm would be written n times.  Such an expression x becomes select(c, x, 0), where c is all that
- * guards it: in the arm it has the same value, and it may be evaluated anywhere. */
+ * An expression that may fail must not leave the arm that guards it, so it could not get a LET, and
+ * what is needed n times inside the arm would be written n times.  Such an expression x becomes
+ * select(c, x, 0), where c is all that guards it: in the arm it has the same value, and it may be
+ * evaluated anywhere. */
 #include "loop_build.h"
 
 /* The conditions around an expression, the innermost first. */
@@ -14,10 +15,10 @@ typedef struct Path {
 
 typedef struct Guard {
     Builder *b;
-    Arena *arena;            /* of the maps */
-    Map *guarded;            /* the selects that were made */
-    Map done;                /* (expression, path) -> what it became */
-    Map counts;              /* of the arm being looked at: expression -> Count */
+    Arena *arena; /* of the maps */
+    Map *guarded; /* the selects that were made */
+    Map done;     /* (expression, path) -> what it became */
+    Map counts;   /* of the arm being looked at: expression -> Count */
     int paths;
 } Guard;
 
@@ -59,7 +60,8 @@ static const Expr *replace_shared(Guard *g, const Expr *e, const Path *path) {
     int n = e->kind == EX_SELECT ? 1 : e->n_args;
     for (int k = 0; k < n; k++) args[k] = replace_shared(g, e->args[k], path);
     const Expr *by = map_get(g->guarded, (uintptr_t)e) ? e : expr_rebuild(g->b, e, args);
-    if (count->uses > 1 && may_fail_itself(e) && !map_get(g->guarded, (uintptr_t)e)) by = wrap(g, by, path);
+    if (count->uses > 1 && may_fail_itself(e) && !map_get(g->guarded, (uintptr_t)e))
+        by = wrap(g, by, path);
     return count->becomes = by;
 }
 

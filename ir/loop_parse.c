@@ -1,8 +1,9 @@
 /* loop_parse.c - reads programs in their text form; the grammar heads loop_text.c.
  *
- * What is read is built as it stands, without simplification, so that it prints the same again.  The text is not
- * trusted: the first mistake is reported and ends the reading (the parser then sees only the end of the text), sizes
- * and nesting have limits, and every type is checked here, not by the builder. */
+ * What is read is built as it stands, without simplification, so that it prints the same again. The
+ * text is not trusted: the first mistake is reported and ends the reading (the parser then sees
+ * only the end of the text), sizes and nesting have limits, and every type is checked here, not by
+ * the builder. */
 #include "loop_build.h"
 
 #include <ctype.h>
@@ -19,10 +20,10 @@ typedef enum TokenKind { TK_END, TK_NAME, TK_STRING, TK_NUMBER, TK_SIGN } TokenK
 typedef struct Parser {
     Unit *unit;
     Arena *arena;
-    const char *at;          /* behind the current token */
+    const char *at; /* behind the current token */
     int line;
     TokenKind kind;
-    const char *text;        /* of the token: its characters; of a string: what it stands for */
+    const char *text; /* of the token: its characters; of a string: what it stands for */
     bool failed;
     int depth, operators;
     Program *program;
@@ -114,8 +115,10 @@ static size_t sign_length(const char *at) {
 static void skip_space(Parser *p) {
     for (;; p->at++) {
         if (*p->at == '#') p->at += strcspn(p->at, "\n");
-        if (*p->at == '\n') p->line++;
-        else if (*p->at != ' ' && *p->at != '\t' && *p->at != '\r') return;
+        if (*p->at == '\n')
+            p->line++;
+        else if (*p->at != ' ' && *p->at != '\t' && *p->at != '\r')
+            return;
     }
 }
 
@@ -139,7 +142,8 @@ static void next_as(Parser *p, bool operand) {
     } else if (isalpha((unsigned char)*at) || *at == '_') {
         while (isalnum((unsigned char)at[n]) || at[n] == '_') n++;
         take_token(p, TK_NAME, n);
-    } else if (isdigit((unsigned char)*at) || (operand && *at == '-' && isdigit((unsigned char)at[1]))) {
+    } else if (isdigit((unsigned char)*at) ||
+               (operand && *at == '-' && isdigit((unsigned char)at[1]))) {
         take_token(p, TK_NUMBER, number_length(at));
     } else {
         take_token(p, TK_SIGN, sign_length(at));
@@ -173,7 +177,8 @@ static const char *read_name(Parser *p) {
 static bool text_to_int(const char *text, bool is_unsigned, int64_t *value) {
     char *end;
     errno = 0;
-    *value = is_unsigned && *text != '-' ? (int64_t)strtoull(text, &end, 10) : strtoll(text, &end, 10);
+    *value =
+        is_unsigned && *text != '-' ? (int64_t)strtoull(text, &end, 10) : strtoll(text, &end, 10);
     return !errno && !*end && end != text;
 }
 
@@ -197,14 +202,17 @@ static DType read_type(Parser *p) {
 }
 
 static bool special_float(const Parser *p, double *value) {
-    if (!strcmp(p->text, "inf")) *value = INFINITY;
-    else if (!strcmp(p->text, "nan")) *value = NAN;
+    if (!strcmp(p->text, "inf"))
+        *value = INFINITY;
+    else if (!strcmp(p->text, "nan"))
+        *value = NAN;
     else if (!strncmp(p->text, "nan_", 4)) {
         char *end;
         uint64_t bits = strtoull(p->text + 4, &end, 16);
         memcpy(value, &bits, sizeof bits);
         return strlen(p->text) == 20 && !*end && isnan(*value);
-    } else return false;
+    } else
+        return false;
     return true;
 }
 
@@ -218,8 +226,10 @@ static bool number_of_type(const Parser *p, DType t, bool minus, Expr *e) {
         e->value.i = minus ? (int64_t)(0 - (uint64_t)i) : i;
         return wrap_to_type(e->value.i, t) == e->value.i;
     }
-    if (p->kind == TK_NUMBER) f = strtod(p->text, NULL);
-    else if (p->kind != TK_NAME || !special_float(p, &f)) return false;
+    if (p->kind == TK_NUMBER)
+        f = strtod(p->text, NULL);
+    else if (p->kind != TK_NAME || !special_float(p, &f))
+        return false;
     e->value.f = round_to_type(minus ? -f : f, t);
     return true;
 }
@@ -247,8 +257,7 @@ static const Expr *parse_literal(Parser *p, bool minus) {
 static const Expr *parse_expr(Parser *p, int level);
 
 static void check_type(Parser *p, const Expr *e, DType t, const char *what) {
-    if (e->type != t)
-        fail(p, "%s is %s, should be %s", what, dtypes[e->type].text, dtypes[t].text);
+    if (e->type != t) fail(p, "%s is %s, should be %s", what, dtypes[e->type].text, dtypes[t].text);
 }
 
 static const Buffer *find_buffer(Parser *p, const char *name) {
@@ -283,17 +292,23 @@ static const Expr *parse_named(Parser *p) {
     const Buffer *buffer = find_buffer(p, name);
     const Expr *index = parse_index(p);
     if (p->failed) return nothing(p);
-    return make(p, (Expr){.kind = EX_LOAD, .type = buffer->type, .n_args = 1, .buffer = buffer}, &index);
+    return make(p, (Expr){.kind = EX_LOAD, .type = buffer->type, .n_args = 1, .buffer = buffer},
+                &index);
 }
 
 static const Expr *make_scalar(Parser *p, ScalarOp op, const Expr *const *args) {
     DType t = args[0]->type;
     for (int k = 0; k < scalar_infos[op].arity; k++)
         if (args[k]->type != t || !scalar_takes(op, t))
-            fail(p, "%s of %s and %s", scalar_infos[op].text, dtypes[t].text, dtypes[args[k]->type].text);
+            fail(p, "%s of %s and %s", scalar_infos[op].text, dtypes[t].text,
+                 dtypes[args[k]->type].text);
     bool compares = op == SC_LT || op == SC_LE || op == SC_EQ || op == SC_NE;
-    return make(p, (Expr){.kind = EX_SCALAR, .type = compares ? DT_BOOL : t, .op = op,
-                          .n_args = scalar_infos[op].arity}, args);
+    return make(p,
+                (Expr){.kind = EX_SCALAR,
+                       .type = compares ? DT_BOOL : t,
+                       .op = op,
+                       .n_args = scalar_infos[op].arity},
+                args);
 }
 
 /* What a name before "(" stands for, with everything but its arguments. */
@@ -378,10 +393,14 @@ static const Expr *parse_operand(Parser *p) {
 }
 
 static int binary_level(const Parser *p, ScalarOp *op) {
-    static const struct { const char *sign; ScalarOp op; int level; } table[] = {
-        {"|", SC_OR, 1},   {"^", SC_XOR, 2},  {"&", SC_AND, 3}, {"<", SC_LT, 4},   {"<=", SC_LE, 4},
-        {"==", SC_EQ, 4},  {"!=", SC_NE, 4},  {"<<", SC_SHL, 5}, {">>", SC_SHR, 5}, {"+", SC_ADD, 6},
-        {"-", SC_SUB, 6},  {"*", SC_MUL, 7},  {"/", SC_DIV, 7}, {"%", SC_REM, 7}};
+    static const struct {
+        const char *sign;
+        ScalarOp op;
+        int level;
+    } table[] = {{"|", SC_OR, 1},   {"^", SC_XOR, 2}, {"&", SC_AND, 3}, {"<", SC_LT, 4},
+                 {"<=", SC_LE, 4},  {"==", SC_EQ, 4}, {"!=", SC_NE, 4}, {"<<", SC_SHL, 5},
+                 {">>", SC_SHR, 5}, {"+", SC_ADD, 6}, {"-", SC_SUB, 6}, {"*", SC_MUL, 7},
+                 {"/", SC_DIV, 7},  {"%", SC_REM, 7}};
     if (p->kind != TK_SIGN) return 0;
     for (size_t k = 0; k < sizeof table / sizeof *table; k++)
         if (!strcmp(p->text, table[k].sign)) {
@@ -484,7 +503,8 @@ static void parse_local(Parser *p) {
     DType type = read_type(p);
     int64_t count = read_count(p), lanes = 0;
     if (accept(p, "lanes")) lanes = read_int(p, 1);
-    if (lanes > MAX_EXTENT || (lanes && count % lanes)) fail(p, "no whole vectors of so many lanes");
+    if (lanes > MAX_EXTENT || (lanes && count % lanes))
+        fail(p, "no whole vectors of so many lanes");
     if (p->failed) return;
     name_buffer(p, name, st_local(p->b, name, type, count, (int)lanes));
     vec_push(p->arena, &p->locals, name);
@@ -505,10 +525,12 @@ static void parse_scratch(Parser *p) {
     vec_push(p->arena, &p->locals, name);
 }
 
-static void check_write(Parser *p, const Buffer *buffer, const Expr *value, bool accumulates, bool fused) {
+static void check_write(Parser *p, const Buffer *buffer, const Expr *value, bool accumulates,
+                        bool fused) {
     DType t = buffer->type;
     check_type(p, value, t, "what is written");
-    if (buffer->kind == BUF_INPUT || buffer->kind == BUF_CONST) fail(p, "'%.60s' is only read", buffer->name);
+    if (buffer->kind == BUF_INPUT || buffer->kind == BUF_CONST)
+        fail(p, "'%.60s' is only read", buffer->name);
     if (accumulates && !scalar_takes(fused ? SC_FMA : SC_ADD, t))
         fail(p, "accumulation in %s", dtypes[t].text);
 }
@@ -535,18 +557,27 @@ static void parse_prefetch(Parser *p) {
     const Buffer *buffer = find_buffer(p, read_name(p));
     const Expr *index = parse_index(p);
     if (p->failed) return;
-    if (may_prefetch(buffer, index)) st_prefetch(p->b, buffer, index);
-    else fail(p, "'%.60s' cannot be prefetched there", buffer->name);
+    if (may_prefetch(buffer, index))
+        st_prefetch(p->b, buffer, index);
+    else
+        fail(p, "'%.60s' cannot be prefetched there", buffer->name);
 }
 
 static void parse_stmt(Parser *p) {
-    if (accept(p, "for")) parse_for(p);
-    else if (accept(p, "if")) parse_if(p);
-    else if (accept(p, "let")) parse_let(p);
-    else if (accept(p, "local")) parse_local(p);
-    else if (accept(p, "scratch")) parse_scratch(p);
-    else if (accept(p, "prefetch")) parse_prefetch(p);
-    else parse_write(p);
+    if (accept(p, "for"))
+        parse_for(p);
+    else if (accept(p, "if"))
+        parse_if(p);
+    else if (accept(p, "let"))
+        parse_let(p);
+    else if (accept(p, "local"))
+        parse_local(p);
+    else if (accept(p, "scratch"))
+        parse_scratch(p);
+    else if (accept(p, "prefetch"))
+        parse_prefetch(p);
+    else
+        parse_write(p);
 }
 
 static void parse_block(Parser *p) {
@@ -587,9 +618,12 @@ static void set_element(Tensor *t, int64_t i, const Expr *e) {
     }
     float f32 = (float)e->value.f;
     uint16_t u16 = t->dtype == DT_F16 ? float_to_half(f32) : float_to_bfloat(f32);
-    if (t->dtype == DT_F64) memcpy(at, &e->value.f, 8);
-    else if (t->dtype == DT_F32) memcpy(at, &f32, 4);
-    else memcpy(at, &u16, 2);
+    if (t->dtype == DT_F64)
+        memcpy(at, &e->value.f, 8);
+    else if (t->dtype == DT_F32)
+        memcpy(at, &f32, 4);
+    else
+        memcpy(at, &u16, 2);
 }
 
 static void parse_data(Parser *p, Buffer *buffer) {
@@ -681,8 +715,10 @@ static void parse_port(Parser *p, bool is_input) {
     int64_t *kept = NEW_ARRAY(p->arena, int64_t, port.rank + 1);
     memcpy(kept, dims, sizeof *dims * (size_t)port.rank);
     port.dims = kept;
-    if (is_input) vec_push(p->arena, &p->program->inputs, port);
-    else vec_push(p->arena, &p->program->outputs, port);
+    if (is_input)
+        vec_push(p->arena, &p->program->inputs, port);
+    else
+        vec_push(p->arena, &p->program->outputs, port);
 }
 
 static void parse_head(Parser *p) {
@@ -704,11 +740,16 @@ Program *program_parse(Unit *u, const char *text) {
     next(&p);
     parse_head(&p);
     while (!p.failed && p.kind != TK_END) {
-        if (accept(&p, "buffer")) parse_buffer(&p);
-        else if (accept(&p, "input")) parse_port(&p, true);
-        else if (accept(&p, "output")) parse_port(&p, false);
-        else if (accept(&p, "kernel")) parse_kernel(&p);
-        else fail(&p, "expected buffer, input, output or kernel, found %.60s", p.text);
+        if (accept(&p, "buffer"))
+            parse_buffer(&p);
+        else if (accept(&p, "input"))
+            parse_port(&p, true);
+        else if (accept(&p, "output"))
+            parse_port(&p, false);
+        else if (accept(&p, "kernel"))
+            parse_kernel(&p);
+        else
+            fail(&p, "expected buffer, input, output or kernel, found %.60s", p.text);
     }
     if (p.failed) return NULL;
     program_plan_workers(p.program);

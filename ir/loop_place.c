@@ -1,52 +1,55 @@
 /* loop_place.c - places loop invariants and shared subexpressions into LETs.
  *
- * Every subexpression has a home: the outermost block where its variables are in scope, that is not cut off by a guard
- * (an IF, a loop that may not run, the arm of a SELECT) if evaluating it may fail, nor by a loop or IF that writes
- * what it loads.  The first walk counts how often each is needed at its home; the second gives those that are needed
- * twice, or in an inner loop, a LET before the first statement that needs them, and rewrites the statements.  Both
- * walks go the same way, so that blocks and statements have the same numbers in both.
- * What leaves a PARALLEL loop would have to be handed to its threads: nothing does. */
+ * Every subexpression has a home: the outermost block where its variables are in scope, that is not
+ * cut off by a guard (an IF, a loop that may not run, the arm of a SELECT) if evaluating it may
+ * fail, nor by a loop or IF that writes what it loads.  The first walk counts how often each is
+ * needed at its home; the second gives those that are needed twice, or in an inner loop, a LET
+ * before the first statement that needs them, and rewrites the statements.  Both walks go the same
+ * way, so that blocks and statements have the same numbers in both. What leaves a PARALLEL loop
+ * would have to be handed to its threads: nothing does. */
 #include "loop_build.h"
 
 #include <string.h>
 
 /* An open block. */
 typedef struct Level {
-    int number;              /* of the block */
-    int stmt_number;         /* of the statement that is being walked */
+    int number;      /* of the block */
+    int stmt_number; /* of the statement that is being walked */
     Stmt *stmt;
-    int loops;               /* FOR statements around the block */
-    int least;               /* nothing leaves for a level further out: the innermost PARALLEL loop */
-    int guard;               /* nor, if it may fail: the innermost level that may not be run */
-    uint64_t writes;         /* buffers written inside the statement that owns the block */
+    int loops;       /* FOR statements around the block */
+    int least;       /* nothing leaves for a level further out: the innermost PARALLEL loop */
+    int guard;       /* nor, if it may fail: the innermost level that may not be run */
+    uint64_t writes; /* buffers written inside the statement that owns the block */
 } Level;
 
 /* A subexpression at a home. */
 typedef struct Entry {
     int uses;
-    bool outside;            /* it is needed inside a loop that its home is outside of */
-    bool wanted;             /* a LET of the lowering that moves out */
+    bool outside; /* it is needed inside a loop that its home is outside of */
+    bool wanted;  /* a LET of the lowering that moves out */
     const char *name;
-    const Expr *done;        /* what stands for it */
+    const Expr *done; /* what stands for it */
 } Entry;
 
-typedef struct Pre { Stmt *first, *last; } Pre;
+typedef struct Pre {
+    Stmt *first, *last;
+} Pre;
 
 typedef struct Placer {
     Builder *b;
     Arena *arena;
     VEC(Level) levels;
-    VEC(Pre) pre;            /* by level: LETs to go before its statement */
+    VEC(Pre) pre; /* by level: LETs to go before its statement */
     int numbers;
     Map entries;
-    Map guarded;             /* SELECTs that hold all the guards of what is in them */
-    int *var_level;          /* by variable: the level that its values need */
-    const Expr **var_done;   /* by variable: what replaces it */
-    int *level_of;           /* by expression: 1 + the innermost level of its variables; 0: not known */
-    uint64_t *loads;         /* by expression: bits of the buffers loaded that the kernel writes */
-    unsigned char *walked;   /* by expression: loads is known */
-    signed char *needs_guard;/* by expression: 1 yes, -1 no, 0 not known */
-    uint64_t written, unrolled, rolled;   /* buffers; variables of UNROLL loops and all others */
+    Map guarded;           /* SELECTs that hold all the guards of what is in them */
+    int *var_level;        /* by variable: the level that its values need */
+    const Expr **var_done; /* by variable: what replaces it */
+    int *level_of;   /* by expression: 1 + the innermost level of its variables; 0: not known */
+    uint64_t *loads; /* by expression: bits of the buffers loaded that the kernel writes */
+    unsigned char *walked;              /* by expression: loads is known */
+    signed char *needs_guard;           /* by expression: 1 yes, -1 no, 0 not known */
+    uint64_t written, unrolled, rolled; /* buffers; variables of UNROLL loops and all others */
 } Placer;
 
 static uint64_t buffer_bit(const Buffer *buffer) { return UINT64_C(1) << (buffer->id % 64); }
@@ -63,8 +66,10 @@ static uint64_t writes_of(const Stmt *s) {
 
 static void find_unrolled(Placer *p, const Stmt *s) {
     for (; s; s = s->next) {
-        if (s->kind == ST_FOR && s->loop == LOOP_UNROLL) p->unrolled |= var_bit(s->var);
-        else if (s->var) p->rolled |= var_bit(s->var);
+        if (s->kind == ST_FOR && s->loop == LOOP_UNROLL)
+            p->unrolled |= var_bit(s->var);
+        else if (s->var)
+            p->rolled |= var_bit(s->var);
         find_unrolled(p, s->body);
         find_unrolled(p, s->other);
     }
@@ -107,7 +112,8 @@ static Entry *entry_of(Placer *p, const Expr *e, int home) {
     /* What loads from a buffer that is written is shared within a statement only. */
     const Level *level = home < 0 ? innermost(p) : &p->levels.at[home];
     int number = home < 0 || loads_of(p, e) ? level->stmt_number : level->number;
-    uintptr_t key = ((uintptr_t)(e->id + 1) << 32) | (uintptr_t)((uint32_t)number << 1) | (home < 0);
+    uintptr_t key =
+        ((uintptr_t)(e->id + 1) << 32) | (uintptr_t)((uint32_t)number << 1) | (home < 0);
     Entry *entry = map_get(&p->entries, key);
     if (entry) return entry;
     entry = NEW(p->arena, Entry);
@@ -119,14 +125,16 @@ static bool is_unrolled(const Placer *p, const Expr *e) {
     return e->fixed && !(e->vars & (p->rolled | ~p->unrolled));
 }
 
-/* Is a name for e more trouble than e?  Sums in lanes stay visible: they tell how memory is accessed. */
+/* Is a name for e more trouble than e?  Sums in lanes stay visible: they tell how memory is
+ * accessed. */
 static bool is_trivial(const Placer *p, const Expr *e) {
     if (e->kind == EX_CONST || e->kind == EX_VAR || is_unrolled(p, e)) return true;
     if (e->kind != EX_SCALAR) return false;
     bool sum = e->op == SC_ADD || e->op == SC_SUB;
     if (e->type == DT_I64 && e->vector && (sum || e->op == SC_NEG)) return true;
     if (e->type == DT_I64 && e->vector && e->op == SC_MUL) return e->args[1]->kind == EX_CONST;
-    return sum && dtype_is_int(e->type) && (is_unrolled(p, e->args[1]) || is_unrolled(p, e->args[0]));
+    return sum && dtype_is_int(e->type) &&
+           (is_unrolled(p, e->args[1]) || is_unrolled(p, e->args[0]));
 }
 
 /* May evaluating e fail, but for what is in SELECTs that hold all their guards? */
@@ -152,8 +160,7 @@ static void count_expr(Placer *p, const Expr *e, int level, bool in_arm) {
     entry->outside |= outside;
     if (entry->uses++ && !trivial) return;
     if (outside && !trivial) level = home;
-    for (int k = 0; k < e->n_args; k++)
-        count_expr(p, e->args[k], level, in_arm || is_arm(e, k));
+    for (int k = 0; k < e->n_args; k++) count_expr(p, e->args[k], level, in_arm || is_arm(e, k));
 }
 
 static void count_let(Placer *p, const Stmt *s) {
@@ -196,8 +203,10 @@ static void count_block(Placer *p, Stmt *s, const Stmt *owner) {
         count_expr(p, s->cond, level, false);
         count_expr(p, s->index, level, false);
         count_expr(p, s->factor, level, false);
-        if (s->kind == ST_LET) count_let(p, s);
-        else count_expr(p, s->value, level, false);
+        if (s->kind == ST_LET)
+            count_let(p, s);
+        else
+            count_expr(p, s->value, level, false);
         if (s->body) count_block(p, s->body, s);
         if (s->other) count_block(p, s->other, s);
     }
@@ -226,7 +235,8 @@ static const char *name_for(Placer *p, const Expr *e) {
     return var ? arena_format(p->arena, "%s_at", var) : "t";
 }
 
-static const Expr *make_let(Placer *p, const Entry *entry, int home, const Expr *original, const Expr *value) {
+static const Expr *make_let(Placer *p, const Entry *entry, int home, const Expr *original,
+                            const Expr *value) {
     if (value->kind == EX_CONST || value->kind == EX_VAR) return value;
     Builder *b = p->b;
     Var *v = var_new(b, entry->name ? entry->name : name_for(p, original), value->type);
@@ -237,8 +247,10 @@ static const Expr *make_let(Placer *p, const Entry *entry, int home, const Expr 
     Stmt *s = NEW(b->arena, Stmt);
     *s = (Stmt){.kind = ST_LET, .var = v, .value = value};
     Pre *pre = &p->pre.at[home];
-    if (pre->last) pre->last->next = s;
-    else pre->first = s;
+    if (pre->last)
+        pre->last->next = s;
+    else
+        pre->first = s;
     pre->last = s;
     return ex_var(b, v);
 }
@@ -298,7 +310,8 @@ static void rewrite_block(Placer *p, Stmt **list, const Stmt *owner) {
     p->levels.n--;
 }
 
-/* Marks the variables that are read; LETs come before their uses, so one walk from behind finds all. */
+/* Marks the variables that are read; LETs come before their uses, so one walk from behind finds
+ * all. */
 static void mark_vars(const Kernel *k, const Expr *e, bool *used) {
     if (!e || !walk_is_new(k, e)) return;
     if (e->kind == EX_VAR) used[e->var->id] = true;

@@ -1,12 +1,12 @@
 /* loop_plan.c - where the arena's buffers lie, and which buffers a kernel touches.
  *
- * A buffer is live from the first to the last kernel that touches it.  Buffers are placed one after another, each in
- * the tightest gap between those that live at the same time; the order decides how good that is, so several are tried,
- * and the best is bettered by placing first what sticks out at the top.  The largest sum of what is live at once is
- * a lower bound: reaching it ends the search.
+ * A buffer is live from the first to the last kernel that touches it.  Buffers are placed one after
+ * another, each in the tightest gap between those that live at the same time; the order decides how
+ * good that is, so several are tried, and the best is bettered by placing first what sticks out at
+ * the top.  The largest sum of what is live at once is a lower bound: reaching it ends the search.
  *
- * Where a kernel reads a buffer for the last time and makes one of the same size and type, that may lie in the same
- * place if loop_overwrite.c proves it: the two are then one item. */
+ * Where a kernel reads a buffer for the last time and makes one of the same size and type, that may
+ * lie in the same place if loop_overwrite.c proves it: the two are then one item. */
 #include "loop_build.h"
 
 #include <stdlib.h>
@@ -40,7 +40,8 @@ static void visit_block(const Walk *w, const Stmt *s) {
     }
 }
 
-void kernel_visit_buffers(const Kernel *k, void (*visit)(const Buffer *b, bool is_write, void *context),
+void kernel_visit_buffers(const Kernel *k,
+                          void (*visit)(const Buffer *b, bool is_write, void *context),
                           void *context) {
     Walk w = {k, visit, context};
     walk_start(k);
@@ -49,15 +50,15 @@ void kernel_visit_buffers(const Kernel *k, void (*visit)(const Buffer *b, bool i
 
 /* A buffer to be placed, with those that overwrite it. */
 typedef struct Item {
-    int64_t size, offset, pressure;   /* pressure: the most bytes live while it lives */
+    int64_t size, offset, pressure; /* pressure: the most bytes live while it lives */
     int first, last, id;
 } Item;
 
 typedef struct Plan {
     int n;
-    Item **order;            /* the order to place them in */
-    Item **placed;           /* those placed, by offset */
-    int64_t *best;           /* offsets of the best plan, by item id */
+    Item **order;  /* the order to place them in */
+    Item **placed; /* those placed, by offset */
+    int64_t *best; /* offsets of the best plan, by item id */
     int64_t best_peak, bound;
 } Plan;
 
@@ -159,7 +160,8 @@ static int64_t find_gap(const Plan *plan, int n_placed, const Item *item) {
     return best >= 0 ? best : end;
 }
 
-/* Places all in the given order; keeps the plan if it is the best.  Gives the item that ends highest. */
+/* Places all in the given order; keeps the plan if it is the best.  Gives the item that ends
+ * highest. */
 static Item *place_all(Plan *plan) {
     Item *top = NULL;
     for (int n = 0; n < plan->n; n++) {
@@ -199,7 +201,9 @@ static void search(Plan *plan) {
 }
 
 /* The buffers that a kernel makes, or reads for the last time: lists by kernel. */
-typedef struct Turn { VEC(Buffer *) made, read; } Turn;
+typedef struct Turn {
+    VEC(Buffer *) made, read;
+} Turn;
 
 static Turn *turns_of(Program *p) {
     Arena *a = p->unit->arena;
@@ -229,7 +233,8 @@ static Buffer *find_room(Program *p, const Turn *turn, const Kernel *k, const Bu
 static void find_overwrites(Program *p, const Turn *turns) {
     for (int k = 0; k < p->kernels.n; k++)
         for (int i = 0; i < turns[k].made.n; i++)
-            turns[k].made.at[i]->overwrites = find_room(p, &turns[k], p->kernels.at[k], turns[k].made.at[i]);
+            turns[k].made.at[i]->overwrites =
+                find_room(p, &turns[k], p->kernels.at[k], turns[k].made.at[i]);
 }
 
 /* Sets item_of: by buffer; -1: it is not placed. */
@@ -239,7 +244,8 @@ static int collect(Program *p, const Turn *turns, Item *items, int *item_of) {
         Buffer *b = p->buffers.at[i];
         item_of[i] = -1;
         if (!buffer_is_placed(b) || b->first_kernel < 0 || b->overwrites) continue;
-        items[n] = (Item){.size = aligned_size(p, b), .first = b->first_kernel, .last = b->last_kernel, .id = n};
+        items[n] = (Item){
+            .size = aligned_size(p, b), .first = b->first_kernel, .last = b->last_kernel, .id = n};
         item_of[i] = n++;
     }
     for (int k = 0; k < p->kernels.n; k++)

@@ -31,8 +31,8 @@ Range range_of_buffer(const Buffer *buffer) {
 void range_find_of_buffer(Buffer *buffer) {
     enum { MOST = 1 << 18 };
     const Tensor *t = buffer->data;
-    if (buffer->ranged || !t || !dtype_is_int(buffer->type) || buffer->type == DT_U64 || t->count < 1 ||
-        t->count > MOST)
+    if (buffer->ranged || !t || !dtype_is_int(buffer->type) || buffer->type == DT_U64 ||
+        t->count < 1 || t->count > MOST)
         return;
     buffer->ranged = true;
     buffer->lo = buffer->hi = tensor_get_int(t, 0);

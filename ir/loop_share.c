@@ -1,15 +1,19 @@
 /* loop_share.c - which PARALLEL loops the threads share.
  *
- * A loop marked PARALLEL may be shared.  That pays where it runs long enough, and only one around a statement is: of
- * a nest, the choice is by estimated times for a few numbers of threads, so that neither a loop of two iterations
- * nor one that is handed out a thousand times is taken where a better one is near.  The choice is part of the plan:
- * it does not depend on the threads that there are in the end. */
+ * A loop marked PARALLEL may be shared.  That pays where it runs long enough, and only one around a
+ * statement is: of a nest, the choice is by estimated times for a few numbers of threads, so that
+ * neither a loop of two iterations nor one that is handed out a thousand times is taken where a
+ * better one is near.  The choice is part of the plan: it does not depend on the threads that there
+ * are in the end. */
 #include "loop_build.h"
 
-/* Times are counted in steps: an operation on a scalar or vector.  A microsecond is some thousand. */
+/* Times are counted in steps: an operation on a scalar or vector.  A microsecond is some
+ * thousand. */
 enum {
-    HANDING_OUT = 16000,     /* steps that it takes to hand a loop out, move its data and wait for all */
-    COUNTS = 3               /* numbers of threads that are looked at: 2, 4, 8, each a quarter as important as the one before */
+    HANDING_OUT =
+        16000, /* steps that it takes to hand a loop out, move its data and wait for all */
+    COUNTS = 3 /* numbers of threads that are looked at: 2, 4, 8, each a quarter as important as the
+                  one before */
 };
 
 /* An outer loop is taken though inner ones seem so much faster: its data stays with one thread. */
@@ -22,7 +26,7 @@ typedef struct Times {
 
 typedef struct Sharer {
     const Kernel *kernel;
-    int64_t lanes;           /* of the target */
+    int64_t lanes; /* of the target */
 } Sharer;
 
 static int count_steps(const Kernel *k, const Expr *e) {
@@ -89,7 +93,8 @@ static Times share_loop(const Sharer *s, Stmt *loop) {
     add_times(&inside, body, n);
     if (loop->loop != LOOP_PARALLEL) return inside;
     Times out = handed_out(&body, n), alone = only(inside.alone);
-    bool pays = n >= 2 && score(&out) < score(&alone) && score(&out) < prefer_outer * score(&inside);
+    bool pays =
+        n >= 2 && score(&out) < score(&alone) && score(&out) < prefer_outer * score(&inside);
     if (!pays) {
         loop->loop = loop->var->loop = LOOP_SERIAL;
         return inside;

@@ -1,7 +1,8 @@
 /* loop_simplify.c - simpler forms of scalar operations and selects, found as they are built.
  *
- * Every rule is exact.  Integers: decided by ranges, wrapping included.  Floats: bit for bit, NaN and the sign of zero
- * included, so nothing is reassociated.  A rule may drop an error that is not reached, never add one. */
+ * Every rule is exact.  Integers: decided by ranges, wrapping included.  Floats: bit for bit, NaN
+ * and the sign of zero included, so nothing is reassociated.  A rule may drop an error that is not
+ * reached, never add one. */
 #include "loop_build.h"
 
 #include <math.h>
@@ -115,9 +116,11 @@ static bool is_shifted(const Expr *e, const Expr **rest, int64_t *c) {
 static const Expr *simplify_shifted(Builder *b, ScalarOp op, const Expr *x, const Expr *y) {
     const Expr *rest;
     int64_t k, c, moved;
-    if (expr_is_const_int(y, &k) && is_shifted(x, &rest, &c) && !__builtin_sub_overflow(k, c, &moved))
+    if (expr_is_const_int(y, &k) && is_shifted(x, &rest, &c) &&
+        !__builtin_sub_overflow(k, c, &moved))
         return ex_scalar(b, op, rest, ex_index(b, moved), NULL);
-    if (expr_is_const_int(x, &k) && is_shifted(y, &rest, &c) && !__builtin_sub_overflow(k, c, &moved))
+    if (expr_is_const_int(x, &k) && is_shifted(y, &rest, &c) &&
+        !__builtin_sub_overflow(k, c, &moved))
         return ex_scalar(b, op, ex_index(b, moved), rest, NULL);
     return NULL;
 }
@@ -135,8 +138,10 @@ static const Expr *simplify_order(Builder *b, ScalarOp op, const Expr *x, const 
     if (shifted) return shifted;
     /* One form with constants, as one would write it: c <= x and x < c. */
     Range all = range_of_type(x->type);
-    if (op == SC_LE && expr_is_const_int(y, &c) && c < all.hi) return ex_lt(b, x, ex_int(b, x->type, c + 1));
-    if (op == SC_LT && expr_is_const_int(x, &c) && c < all.hi) return ex_le(b, ex_int(b, x->type, c + 1), y);
+    if (op == SC_LE && expr_is_const_int(y, &c) && c < all.hi)
+        return ex_lt(b, x, ex_int(b, x->type, c + 1));
+    if (op == SC_LT && expr_is_const_int(x, &c) && c < all.hi)
+        return ex_le(b, ex_int(b, x->type, c + 1), y);
     return NULL;
 }
 
@@ -208,7 +213,8 @@ static const Expr *simplify_index_sum(Builder *b, ScalarOp op, const Expr *x, co
     }
 }
 
-/* Operations with a neutral, absorbing or equal operand; constants of commutative ones go to the right. */
+/* Operations with a neutral, absorbing or equal operand; constants of commutative ones go to the
+ * right. */
 static const Expr *simplify_identity(Builder *b, ScalarOp op, const Expr *x, const Expr *y) {
     int64_t c;
     bool commutes = op == SC_ADD || op == SC_MUL || op == SC_AND || op == SC_OR || op == SC_XOR;
@@ -259,8 +265,7 @@ const Expr *simplify_select(Builder *b, const Expr *cond, const Expr *yes, const
     if (expr_is_const_int(cond, &c)) return c ? yes : no;
     if (yes == no) return yes;
     if (is_op(cond, SC_NOT)) return ex_select(b, cond->args[0], no, yes);
-    if (yes->kind == EX_SELECT && yes->args[0] == cond)
-        return ex_select(b, cond, yes->args[1], no);
+    if (yes->kind == EX_SELECT && yes->args[0] == cond) return ex_select(b, cond, yes->args[1], no);
     if (no->kind == EX_SELECT && no->args[0] == cond) return ex_select(b, cond, yes, no->args[2]);
     if (yes->kind == EX_SELECT && yes->args[2] == no && !yes->args[0]->traps)
         return ex_select(b, ex_and(b, cond, yes->args[0]), yes->args[1], no);

@@ -1,8 +1,9 @@
 /* loop_sum.c - index arithmetic: canonical sums of i64, and division and remainder of them.
  *
- * A sum is t1*c1 + t2*c2 + ... + c, its terms ordered by (innermost variable, id), so equal sums are one pointer and
- * what is invariant in an inner loop is a prefix that can be hoisted as it stands.  Sums wrap like the machine's, so
- * reordering is exact; what divides is split off only where ranges prove that nothing wraps and all is >= 0. */
+ * A sum is t1*c1 + t2*c2 + ... + c, its terms ordered by (innermost variable, id), so equal sums
+ * are one pointer and what is invariant in an inner loop is a prefix that can be hoisted as it
+ * stands.  Sums wrap like the machine's, so reordering is exact; what divides is split off only
+ * where ranges prove that nothing wraps and all is >= 0. */
 #include "loop_build.h"
 
 static int64_t wrap_add(int64_t x, int64_t y) { return (int64_t)((uint64_t)x + (uint64_t)y); }
@@ -138,8 +139,10 @@ bool sum_split(const Sum *x, int64_t c, Sum *quotient, Sum *rest) {
     *rest = (Sum){.c = x->c - c * quotient->c};
     for (int i = 0; i < x->n; i++) {
         Term t = x->terms[i];
-        if (t.c % c == 0) quotient->terms[quotient->n++] = (Term){t.x, t.c / c};
-        else rest->terms[rest->n++] = t;
+        if (t.c % c == 0)
+            quotient->terms[quotient->n++] = (Term){t.x, t.c / c};
+        else
+            rest->terms[rest->n++] = t;
     }
     return !range_is_all(sum_range(quotient)) && !range_is_all(sum_range(rest));
 }
@@ -166,7 +169,8 @@ static int64_t divide_out(Sum *s, int64_t g) {
     return c - q * g;
 }
 
-/* All of the sum and what does not divide are >= 0, and taking them apart makes something simpler. */
+/* All of the sum and what does not divide are >= 0, and taking them apart makes something
+ * simpler. */
 static bool splits(const Sum *s, const Sum *q, const Sum *r, int64_t c, int64_t g) {
     Range all = sum_range(s), rest = sum_range(r);
     if (all.lo < 0 || rest.lo < 0) return false;
@@ -195,8 +199,10 @@ const Expr *sum_rem(Builder *b, const Expr *x, int64_t c) {
     return sum_combine(b, ex_index(b, low), high, g);
 }
 
-/* Adds e * scale, looking through LETs; the coefficient of v apart.  false: v stands elsewhere too. */
-static bool gather_affine(Sum *s, const Expr *e, const Var *v, int64_t scale, int64_t *coefficient) {
+/* Adds e * scale, looking through LETs; the coefficient of v apart.  false: v stands elsewhere
+ * too. */
+static bool gather_affine(Sum *s, const Expr *e, const Var *v, int64_t scale,
+                          int64_t *coefficient) {
     Sum parts = {.n = 0};
     if (!gather(&parts, e, scale)) return false;
     s->c = wrap_add(s->c, parts.c);
@@ -259,7 +265,8 @@ static int64_t multiple_within(const Sum *s, const Sum *part) {
     return k;
 }
 
-/* Takes the fact's sum out of s as often as it is in there; the range of what was taken is added to *taken. */
+/* Takes the fact's sum out of s as often as it is in there; the range of what was taken is added to
+ * *taken. */
 static void take_fact(Sum *s, const Fact *fact, Range *taken) {
     Sum part = {.n = 0};
     if (!gather_expanded(&part, fact->x, 1)) return;
@@ -270,7 +277,9 @@ static void take_fact(Sum *s, const Fact *fact, Range *taken) {
     *taken = range_add(*taken, range_mul(fact->range, (Range){k, k}));
 }
 
-enum { WHERE_DEPTH = 8 };    /* the facts are asked of so many levels: shared parts are visited again and again */
+enum {
+    WHERE_DEPTH = 8
+}; /* the facts are asked of so many levels: shared parts are visited again and again */
 
 static Range sum_range_at(const Expr *e, const Fact *facts, int n_facts, int depth);
 

@@ -1,27 +1,24 @@
 /* loop_text.c - prints programs in their text form.
  *
  * program   = "program" name "target" name "arena" int { buffer | port } { kernel }
- * buffer    = "buffer" name ":" type "[" int "]" ( "input" | "output" | "const" data | "arena" "@" int "live" int ".." int )
- * data      = "{" [ number { "," number } ] "}" | "hash" int
- * port      = ( "input" | "output" ) name ":" type "[" [ int { "," int } ] "]" "in" name
- * kernel    = "kernel" name string "macs" int "bytes" int block
- * block     = "{" { statement } "}"
- * statement = "for" [ "parallel" | "unroll" | "lanes" ] name "in" expr block
- *           | "if" expr block [ "else" block ]
- *           | "let" name "=" expr
- *           | "local" name ":" type "[" int "]" [ "lanes" int ]
- *           | "scratch" name ":" type "[" int "]" "@" int
- *           | access ( "=" expr | "+=" expr | "fma=" expr "," expr )
- * access    = name "[" expr "]"
- * expr      = operand { operator operand }                    operators bind as in the list, loosest first, all to the left:
+ * buffer    = "buffer" name ":" type "[" int "]" ( "input" | "output" | "const" data | "arena" "@"
+ * int "live" int ".." int ) data      = "{" [ number { "," number } ] "}" | "hash" int port      =
+ * ( "input" | "output" ) name ":" type "[" [ int { "," int } ] "]" "in" name kernel    = "kernel"
+ * name string "macs" int "bytes" int block block     = "{" { statement } "}" statement = "for" [
+ * "parallel" | "unroll" | "lanes" ] name "in" expr block | "if" expr block [ "else" block ] | "let"
+ * name "=" expr | "local" name ":" type "[" int "]" [ "lanes" int ] | "scratch" name ":" type "["
+ * int "]" "@" int | access ( "=" expr | "+=" expr | "fma=" expr "," expr ) access    = name "["
+ * expr "]" expr      = operand { operator operand }                    operators bind as in the
+ * list, loosest first, all to the left:
  *             "|"  "^"  "&"  "<" "<=" "==" "!="  "<<" ">>"  "+" "-"  "*" "/" "%"
  * operand   = "!" operand | "(" expr ")" | literal | name | access
- *           | function "(" expr { "," expr } ")"              neg abs fma sqrt min max select bits_<type>, and casts: <type>
- * literal   = "true" | "false" | number [ ":" type ]          without type: i64, with a point, exponent, inf or nan: f32
- * number    = decimal | [ "-" ] "inf" | "nan" | "nan_" hex digits of its bits as f64
- * name      = letter or "_" { letter | digit | "_" }, no keyword | string
- * string    = '"' { character | '\"' | '\\' | '\n' | '\x' two hex digits } '"'
- * "#" starts a comment.  A name means the innermost declaration of it; buffers and variables are two name spaces. */
+ *           | function "(" expr { "," expr } ")"              neg abs fma sqrt min max select
+ * bits_<type>, and casts: <type> literal   = "true" | "false" | number [ ":" type ] without type:
+ * i64, with a point, exponent, inf or nan: f32 number    = decimal | [ "-" ] "inf" | "nan" | "nan_"
+ * hex digits of its bits as f64 name      = letter or "_" { letter | digit | "_" }, no keyword |
+ * string string    = '"' { character | '\"' | '\\' | '\n' | '\x' two hex digits } '"'
+ * "#" starts a comment.  A name means the innermost declaration of it; buffers and variables are
+ * two name spaces. */
 #include "loop_build.h"
 
 #include <ctype.h>
@@ -39,19 +36,20 @@ typedef struct Printer {
     Text *out;
     Arena *arena;
     Names *names;
-    const char **buffers;    /* by id: the names as printed */
-    const char **vars;       /* by id, of the kernel being printed; NULL: as suggested */
-    VEC(const char *) scope; /* the variables in scope, as printed */
-    VEC(const char *) locals;/* the local arrays of the kernel, as printed */
-    Map taken;               /* names of the other buffers */
+    const char **buffers;     /* by id: the names as printed */
+    const char **vars;        /* by id, of the kernel being printed; NULL: as suggested */
+    VEC(const char *) scope;  /* the variables in scope, as printed */
+    VEC(const char *) locals; /* the local arrays of the kernel, as printed */
+    Map taken;                /* names of the other buffers */
     int indent;
 } Printer;
 
 bool text_name_is_plain(const char *name) {
-    static const char *const keywords[] = {"program", "target", "arena", "buffer", "input", "output", "const",
-                                           "live", "hash", "in", "kernel", "macs", "bytes", "for", "if", "else",
-                                           "let", "local", "scratch", "lanes", "parallel", "unroll", "true", "false", "inf",
-                                           "nan", "fma", "select"};
+    static const char *const keywords[] = {
+        "program", "target", "arena", "buffer", "input",   "output", "const",
+        "live",    "hash",   "in",    "kernel", "macs",    "bytes",  "for",
+        "if",      "else",   "let",   "local",  "scratch", "lanes",  "parallel",
+        "unroll",  "true",   "false", "inf",    "nan",     "fma",    "select"};
     if (!isalpha((unsigned char)*name) && *name != '_') return false;
     for (const char *c = name; *c; c++)
         if (!isalnum((unsigned char)*c) && *c != '_') return false;
@@ -63,17 +61,23 @@ bool text_name_is_plain(const char *name) {
 static void print_string(Text *out, const char *text) {
     text_add(out, "\"");
     for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-        if (*c == '"' || *c == '\\') text_add(out, "\\%c", *c);
-        else if (*c == '\n') text_add(out, "\\n");
-        else if (*c < ' ' || *c == 127) text_add(out, "\\x%02x", *c);
-        else text_add(out, "%c", *c);
+        if (*c == '"' || *c == '\\')
+            text_add(out, "\\%c", *c);
+        else if (*c == '\n')
+            text_add(out, "\\n");
+        else if (*c < ' ' || *c == 127)
+            text_add(out, "\\x%02x", *c);
+        else
+            text_add(out, "%c", *c);
     }
     text_add(out, "\"");
 }
 
 static void print_name(Text *out, const char *name) {
-    if (text_name_is_plain(name)) text_add(out, "%s", name);
-    else print_string(out, name);
+    if (text_name_is_plain(name))
+        text_add(out, "%s", name);
+    else
+        print_string(out, name);
 }
 
 /* The shortest decimal that reads back as the same number. */
@@ -98,9 +102,12 @@ static void print_float(Text *out, double f, DType t) {
 }
 
 static void print_number(Text *out, DType t, const Expr *e) {
-    if (dtype_is_float(t)) print_float(out, e->value.f, t);
-    else if (t == DT_U64) text_add(out, "%llu", (unsigned long long)e->value.i);
-    else text_add(out, "%lld", (long long)e->value.i);
+    if (dtype_is_float(t))
+        print_float(out, e->value.f, t);
+    else if (t == DT_U64)
+        text_add(out, "%llu", (unsigned long long)e->value.i);
+    else
+        text_add(out, "%lld", (long long)e->value.i);
 }
 
 static void print_const(Text *out, const Expr *e) {
@@ -147,11 +154,16 @@ static int precedence(const Expr *e, const char **sign) {
 static void print_expr(const Printer *p, const Expr *e, int context);
 
 static void print_call(const Printer *p, const Expr *e) {
-    if (e->kind == EX_SELECT) text_add(p->out, "select(");
-    else if (e->kind == EX_CAST) text_add(p->out, "%s(", dtypes[e->type].text);
-    else if (e->kind == EX_BITCAST) text_add(p->out, "bits_%s(", dtypes[e->type].text);
-    else if (e->op == SC_NOT) text_add(p->out, "!(");
-    else text_add(p->out, "%s(", scalar_infos[e->op].text);
+    if (e->kind == EX_SELECT)
+        text_add(p->out, "select(");
+    else if (e->kind == EX_CAST)
+        text_add(p->out, "%s(", dtypes[e->type].text);
+    else if (e->kind == EX_BITCAST)
+        text_add(p->out, "bits_%s(", dtypes[e->type].text);
+    else if (e->op == SC_NOT)
+        text_add(p->out, "!(");
+    else
+        text_add(p->out, "%s(", scalar_infos[e->op].text);
     for (int k = 0; k < e->n_args; k++) {
         if (k) text_add(p->out, ", ");
         print_expr(p, e->args[k], 0);
@@ -184,11 +196,16 @@ static void print_infix(const Printer *p, const Expr *e, int level, const char *
 static void print_expr(const Printer *p, const Expr *e, int context) {
     const char *sign;
     int level = precedence(e, &sign);
-    if (e->kind == EX_CONST) print_const(p->out, e);
-    else if (e->kind == EX_VAR) print_var(p, e->var);
-    else if (e->kind == EX_LOAD) print_access(p, e->buffer, e->args[0]);
-    else if (level) print_infix(p, e, level, sign, context);
-    else print_call(p, e);
+    if (e->kind == EX_CONST)
+        print_const(p->out, e);
+    else if (e->kind == EX_VAR)
+        print_var(p, e->var);
+    else if (e->kind == EX_LOAD)
+        print_access(p, e->buffer, e->args[0]);
+    else if (level)
+        print_infix(p, e, level, sign, context);
+    else
+        print_call(p, e);
 }
 
 void stmt_print_expr(const Expr *e, Text *out) { print_expr(&(Printer){.out = out}, e, 0); }
@@ -220,8 +237,10 @@ static bool buffer_name_taken(const Printer *p, const char *name) {
 static void name_buffer(Printer *p, const Buffer *buffer) {
     const char *name = name_intern(p->names, buffer->name);
     for (int n = 2; buffer_name_taken(p, name); n++) name = numbered(p, buffer->name, n);
-    if (buffer_is_declared(buffer)) vec_push(p->arena, &p->locals, name);
-    else map_set(&p->taken, (uintptr_t)name, (void *)buffer);
+    if (buffer_is_declared(buffer))
+        vec_push(p->arena, &p->locals, name);
+    else
+        map_set(&p->taken, (uintptr_t)name, (void *)buffer);
     p->buffers[buffer->id] = name;
 }
 
@@ -323,8 +342,10 @@ static void print_data(Text *out, const Buffer *buffer) {
     text_add(out, " {");
     for (int64_t i = 0; i < buffer->count; i++) {
         Expr e = {.kind = EX_CONST, .type = buffer->type};
-        if (dtype_is_float(buffer->type)) e.value.f = tensor_get_double(buffer->data, i);
-        else e.value.i = tensor_get_int(buffer->data, i);
+        if (dtype_is_float(buffer->type))
+            e.value.f = tensor_get_double(buffer->data, i);
+        else
+            e.value.i = tensor_get_int(buffer->data, i);
         if (i) text_add(out, ", ");
         print_number(out, buffer->type, &e);
     }

@@ -121,8 +121,8 @@ static void go_on(Lower *l, const Node *n) {
 static void note_choice(Lower *l, const Node *n) {
     const NodePlan *p = node_plan(l, n);
     if (!p->variant) return;
-    Chosen c = {builder_kernel(l->b), (int)(p - l->plan->nodes), variant_node_text(l->unit->arena, n),
-                p->variant->name, p->effort};
+    Chosen c = {builder_kernel(l->b), (int)(p - l->plan->nodes),
+                variant_node_text(l->unit->arena, n), p->variant->name, p->effort};
     vec_push(l->unit->arena, &l->program->chosen, c);
 }
 
@@ -241,8 +241,8 @@ static void add_port(Lower *l, const Value *v, BufferKind kind) {
         vec_push(l->unit->arena, &l->program->outputs, port);
 }
 
-/* Outputs that no kernel writes: a program input, a constant, or a value that is an output twice.
- */
+/* Outputs that no kernel writes: a program input, a constant, or a value that is an output
+ * twice. */
 
 typedef struct Copy {
     const Value *value;

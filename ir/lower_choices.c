@@ -8,7 +8,8 @@
  * as in
  *
  *     target x86-64-v3
- *     Conv(f32[1,64,56,56], constant f32[64,64,3,3], constant f32[64]) pads=[1,1,1,1]: winograd-4  # 0.61 ms */
+ *     Conv(f32[1,64,56,56], constant f32[64,64,3,3], constant f32[64]) pads=[1,1,1,1]: winograd-4
+ * # 0.61 ms */
 #include "lower_choices.h"
 
 #include <ctype.h>
@@ -60,7 +61,8 @@ static const char *names_of(Arena *a, OpId op) {
 static bool read_target(Reader *r, const char *name) {
     if (r->to->target) return fail(r, "the target is told twice");
     const Target *t = target_find(name);
-    if (!t || strcmp(t->name, name)) return fail(r, "there is no target '%s': see sonoc targets", name);
+    if (!t || strcmp(t->name, name))
+        return fail(r, "there is no target '%s': see sonoc targets", name);
     r->to->target = t->name;
     return true;
 }
@@ -69,10 +71,12 @@ static bool read_choice(Reader *r, const char *node, const char *name) {
     Choices *to = r->to;
     OpId op = op_of(node);
     if (!to->target) return fail(r, "the first line should be: target NAME");
-    if (op == OP_NONE) return fail(r, "'%.*s' is no operator that has variants", (int)strcspn(node, "("), node);
+    if (op == OP_NONE)
+        return fail(r, "'%.*s' is no operator that has variants", (int)strcspn(node, "("), node);
     Choice c = {name_intern(r->unit->names, node), variant_find(op, name), r->line};
     if (!c.variant)
-        return fail(r, "%s has no variant '%s', it has %s", op_infos[op].name, name, names_of(r->unit->arena, op));
+        return fail(r, "%s has no variant '%s', it has %s", op_infos[op].name, name,
+                    names_of(r->unit->arena, op));
     uintptr_t before = (uintptr_t)map_get(&to->by_node, (uintptr_t)c.node);
     if (before) return fail(r, "line %d says it of the same node", to->rows.at[before - 1].line);
     vec_push(r->unit->arena, &to->rows, c);
@@ -92,7 +96,8 @@ static bool read_line(Reader *r, const char *line, size_t n) {
     if (n > of_word && !memcmp(line, word, of_word) && isspace((unsigned char)line[of_word]))
         return read_target(r, without_blanks(a, line + of_word, n - of_word));
     const char *colon = line + n;
-    while (colon > line && *--colon != ':') {}
+    while (colon > line && *--colon != ':') {
+    }
     if (*colon != ':') return fail(r, "should be NODE: VARIANT");
     return read_choice(r, without_blanks(a, line, (size_t)(colon - line)),
                        without_blanks(a, colon + 1, (size_t)(line + n - colon - 1)));

@@ -80,8 +80,8 @@ static int64_t elements_read(Lower *l, const Node *n, int k) {
     return n->op->id == OP_Concat && total > count ? count : total;
 }
 
-/* Readers of every value, last node first, so that what a MOVE hands on is known before its inputs.
- */
+/* Readers of every value, last node first, so that what a MOVE hands on is known before its
+ * inputs. */
 static void count_readers(Lower *l) {
     for (int i = l->graph->nodes.n - 1; i >= 0; i--) {
         Node *n = l->graph->nodes.at[i];

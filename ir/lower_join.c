@@ -16,8 +16,9 @@ typedef struct Joining {
     int *last; /* by value: the place of the last kernel that reads it; -1: none does */
     int *place;
     int *number; /* by place: of the kernel there */
-    int *until;  /* by kernel: the number of the last one that reads its results; -1: it ends a run */
-    int n;       /* kernels */
+    int *
+        until; /* by kernel: the number of the last one that reads its results; -1: it ends a run */
+    int n;     /* kernels */
 } Joining;
 
 static void find_last(Joining *j) {
@@ -39,7 +40,8 @@ static bool is_small(const Joining *j, const Value *v) {
     return value_count(v) <= SMALL && !v->is_output && !value_plan(j->l, v)->container;
 }
 
-/* The last kernel that reads what the nodes of one give, -1 if that is not small, or nobody does. */
+/* The last kernel that reads what the nodes of one give, -1 if that is not small, or nobody
+ * does. */
 static int find_until(const Joining *j, const Node *root) {
     int until = -1;
     for (const Node *n = root; n; n = node_plan(j->l, n)->next)

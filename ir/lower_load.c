@@ -121,8 +121,8 @@ static const Expr *load_constant(Lower *l, const Value *v, const Expr *const *in
     return ex_load(l->b, p->storage.buffer, storage_index(l, &p->storage, v->rank, index));
 }
 
-/* The index of input `in` that numpy's broadcasting pairs with `index` of a value of rank `rank`.
- */
+/* The index of input `in` that numpy's broadcasting pairs with `index` of a value of rank
+ * `rank`. */
 static void broadcast_index(Lower *l, const Value *in, int rank, const Expr *const *index,
                             const Expr **out) {
     for (int d = 0; d < in->rank; d++)

@@ -262,8 +262,8 @@ static int64_t slots_from(const Reduction *r, int from) {
     return n;
 }
 
-/* An axis that was split has its outer loop's part in r->index already when its inner loop opens.
- */
+/* An axis that was split has its outer loop's part in r->index already when its inner loop
+ * opens. */
 static const Expr *outer_part(const Reduction *r, int at) {
     for (int i = 0; i < at; i++)
         if (r->loops[i].axis == r->loops[at].axis) return r->index[r->loops[at].axis];

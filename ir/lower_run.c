@@ -14,7 +14,8 @@ static Program *program_of(Unit *u, const Graph *g, bool wide) {
     if (!graph_infer(own, FOLD_LIMIT) || !graph_expand(own) || !graph_infer(own, FOLD_LIMIT))
         return NULL;
     graph_sweep(own);
-    Program *p = lower_graph(own, &(LowerOptions){.target = target_find("x86-64-v4"), .name = "run"});
+    Program *p =
+        lower_graph(own, &(LowerOptions){.target = target_find("x86-64-v4"), .name = "run"});
     if (p) program_plan(p);
     return p;
 }

@@ -1,4 +1,5 @@
-/* lower_variant.c - the table of variants, and the choice: by the user's file, else by the least estimate. */
+/* lower_variant.c - the table of variants, and the choice: by the user's file, else by the least
+ * estimate. */
 #include "lower_variant.h"
 
 #include "lower_choices.h"
@@ -8,7 +9,7 @@
 #include <string.h>
 
 const Variant variants[VARIANT_COUNT] = {
-#define VARIANT(op, id, name, class, effort, rows, vectors, block) \
+#define VARIANT(op, id, name, class, effort, rows, vectors, block)                                 \
     {VARIANT_##op##_##id, OP_##op, name, VARIANT_##class, effort, rows, vectors, block},
 #include "variants.def"
 #undef VARIANT
@@ -37,16 +38,21 @@ static const Target *own_target(const LowerOptions *options) {
     return options->shared ? options->shared : options->target;
 }
 
-static const char *refusal_on(const Target *t, const Node *n, const Variant *v, const LowerOptions *options,
-                              Effort *effort) {
-    if (v->is == VARIANT_REAL && !options->real) return "it rounds otherwise, and --exactness or -O rules that out";
+static const char *refusal_on(const Target *t, const Node *n, const Variant *v,
+                              const LowerOptions *options, Effort *effort) {
+    if (v->is == VARIANT_REAL && !options->real)
+        return "it rounds otherwise, and --exactness or -O rules that out";
     if (!tile_fits(v, t)) return "the target has no registers for such a tile, or it is its own";
-    if (v->tile_vectors && options->shared) return "several targets share packed weights: the tile is the target's own";
+    if (v->tile_vectors && options->shared)
+        return "several targets share packed weights: the tile is the target's own";
     *effort = (Effort){0};
-    return v->effort(n, t, v, effort) ? NULL : "the operator cannot be computed so with these shapes and attributes";
+    return v->effort(n, t, v, effort)
+               ? NULL
+               : "the operator cannot be computed so with these shapes and attributes";
 }
 
-const char *variant_refusal(const Node *n, const Variant *v, const LowerOptions *options, Effort *effort) {
+const char *variant_refusal(const Node *n, const Variant *v, const LowerOptions *options,
+                            Effort *effort) {
     return refusal_on(own_target(options), n, v, options, effort);
 }
 
@@ -63,7 +69,8 @@ static void add_input(Text *t, const Value *v) {
         return;
     }
     text_add(t, "%s%s[", v->constant ? "constant " : "", dtypes[v->dtype].text);
-    for (int d = 0; d < v->rank; d++) text_add(t, "%s%lld", d ? "," : "", (long long)v->dims[d].size);
+    for (int d = 0; d < v->rank; d++)
+        text_add(t, "%s%lld", d ? "," : "", (long long)v->dims[d].size);
     text_add(t, "]");
 }
 
@@ -75,7 +82,8 @@ static void add_attr(Text *t, const Attr *attr) {
     if (attr->kind == AT_STRING) text_add(t, "%s", attr->u.s);
     if (attr->kind != AT_INTS) return;
     text_add(t, "[");
-    for (int i = 0; i < attr->n; i++) text_add(t, "%s%lld", i ? "," : "", (long long)attr->u.ints[i]);
+    for (int i = 0; i < attr->n; i++)
+        text_add(t, "%s%lld", i ? "," : "", (long long)attr->u.ints[i]);
     text_add(t, "]");
 }
 
@@ -101,13 +109,16 @@ const char *variant_node_text(Arena *a, const Node *n) {
 
 static bool choose_given(Lower *l, const Node *n, const Choice *c, NodePlan *p) {
     const char *why = variant_refusal(n, c->variant, l->plan->options, &p->effort);
-    if (why) return diag(l->unit, NO_PLACE, D_CHOICE, l->plan->options->choices->file, c->line, c->variant->name, why);
+    if (why)
+        return diag(l->unit, NO_PLACE, D_CHOICE, l->plan->options->choices->file, c->line,
+                    c->variant->name, why);
     p->variant = c->variant;
     return true;
 }
 
 /* NULL: none is possible. */
-static const Variant *cheapest(const Target *t, const Node *n, const LowerOptions *options, bool may_round) {
+static const Variant *cheapest(const Target *t, const Node *n, const LowerOptions *options,
+                               bool may_round) {
     const Variant *best = NULL;
     double least = 0;
     for (int i = 0; i < VARIANT_COUNT; i++) {
@@ -123,8 +134,8 @@ static const Variant *cheapest(const Target *t, const Node *n, const LowerOption
     return best;
 }
 
-/* What rounds otherwise is chosen as for the first target of the table, whatever the target: plans for all of them give
- * the same bits.  The rest is a matter of the target's own. */
+/* What rounds otherwise is chosen as for the first target of the table, whatever the target: plans
+ * for all of them give the same bits.  The rest is a matter of the target's own. */
 static void choose_cheapest(Lower *l, const Node *n, NodePlan *p) {
     const LowerOptions *o = l->plan->options;
     const Variant *v = cheapest(&targets[0], n, o, true);
@@ -136,12 +147,15 @@ bool lower_choose(Lower *l) {
     const LowerOptions *o = l->plan->options;
     bool ok = true;
     if (o->plain) return true;
-    if (o->choices && !choices_fit(o)) return diag(l->unit, NO_PLACE, D_CHOICES_TARGET, o->choices->file, o->choices->target, o->target->name);
+    if (o->choices && !choices_fit(o))
+        return diag(l->unit, NO_PLACE, D_CHOICES_TARGET, o->choices->file, o->choices->target,
+                    o->target->name);
     for (int i = 0; i < l->graph->nodes.n; i++) {
         const Node *n = l->graph->nodes.at[i];
         NodePlan *p = node_plan(l, n);
         if (!op_has_variants(n->op->id)) continue;
-        const Choice *c = o->choices ? choice_find(o->choices, variant_node_text(l->unit->arena, n)) : NULL;
+        const Choice *c =
+            o->choices ? choice_find(o->choices, variant_node_text(l->unit->arena, n)) : NULL;
         if (c)
             ok &= choose_given(l, n, c, p);
         else

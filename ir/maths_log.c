@@ -90,8 +90,8 @@ const Expr *math_log1p(Builder *b, const Expr *x) {
     return tiny_or(b, x, log_cases(b, x, r, -1));
 }
 
-/* f32: 0.51 ulp, f64: 1.5 ulp.  log(1 + (a + a^2 / (1 + sqrt(1 + a^2)))); far out log(a) + log(2).
- */
+/* f32: 0.51 ulp, f64: 1.5 ulp.  log(1 + (a + a^2 / (1 + sqrt(1 + a^2)))); far out log(a) +
+ * log(2). */
 const Expr *math_asinh(Builder *b, const Expr *x) {
     if (x->type == DT_F32) return in_double(b, x, math_asinh);
     const Expr *one = num(b, x, 1), *a = ex_scalar(b, SC_ABS, x, NULL, NULL);

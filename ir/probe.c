@@ -1,5 +1,6 @@
-/* probe.c - part of a graph on values of one's own: copied into a graph of its own, with a GatherND behind it that
- * takes the points asked for, and all of it composed into one kernel, so that only those points are computed. */
+/* probe.c - part of a graph on values of one's own: copied into a graph of its own, with a GatherND
+ * behind it that takes the points asked for, and all of it composed into one kernel, so that only
+ * those points are computed. */
 #include "probe.h"
 
 #include "infer.h"
@@ -11,7 +12,7 @@
 enum { PROBE_MEMORY = 1 << 29 };
 
 uint64_t random_bits(Random *r) {
-    uint64_t x = r->state += 0x9e3779b97f4a7c15u;   /* splitmix64 */
+    uint64_t x = r->state += 0x9e3779b97f4a7c15u; /* splitmix64 */
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
     x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
     return x ^ (x >> 31);
@@ -33,7 +34,8 @@ static bool is_needed(const Node *n, const bool *needed) {
     return false;
 }
 
-/* Nodes that the target needs, marked by walking backwards through the node list; -1: something else is needed. */
+/* Nodes that the target needs, marked by walking backwards through the node list; -1: something
+ * else is needed. */
 static int mark_needed(const Graph *g, const Probe *p, bool *needed) {
     int count = 0;
     if (is_leaf(p, p->target)) return -1;
@@ -44,7 +46,8 @@ static int mark_needed(const Graph *g, const Probe *p, bool *needed) {
         if (n->op->kind != OK_ELEM && n->op->kind != OK_MOVE) return -1;
         count++;
         for (int k = 0; k < n->n_inputs; k++)
-            if (n->inputs[k] && !n->inputs[k]->constant && !is_leaf(p, n->inputs[k])) needed[n->inputs[k]->id] = true;
+            if (n->inputs[k] && !n->inputs[k]->constant && !is_leaf(p, n->inputs[k]))
+                needed[n->inputs[k]->id] = true;
     }
     for (int i = 0; i < g->values.n; i++)
         if (needed[i] && !g->values.at[i]->producer) return -1;
@@ -82,7 +85,8 @@ static bool copy_node(Graph *to, Map *copies, const Node *n) {
         map_set(copies, (uintptr_t)n->outputs[k], outputs[k]);
     }
     Node *copy = graph_add_node(to, n->op, n->name, inputs, n->n_inputs, outputs, n->n_outputs);
-    for (int i = 0; i < n->n_attrs; i++) *node_set_attr(to, copy, n->attrs[i].name, n->attrs[i].kind) = n->attrs[i];
+    for (int i = 0; i < n->n_attrs; i++)
+        *node_set_attr(to, copy, n->attrs[i].name, n->attrs[i].kind) = n->attrs[i];
     return node_infer(to, copy);
 }
 
@@ -90,13 +94,16 @@ static bool take_points(Graph *to, Value *from, const int64_t *points, int64_t n
     int64_t dims[] = {n_points, from->rank};
     Tensor *t = tensor_new(to->unit->arena, DT_I64, 2, dims);
     memcpy((void *)t->data, points, (size_t)(n_points * from->rank) * sizeof *points);
-    Value *inputs[] = {from, graph_add_constant(to, "points", t)}, *out = graph_add_value(to, "taken");
-    if (!node_infer(to, graph_add_node(to, &op_infos[OP_GatherND], "", inputs, 2, &out, 1))) return false;
+    Value *inputs[] = {from, graph_add_constant(to, "points", t)},
+          *out = graph_add_value(to, "taken");
+    if (!node_infer(to, graph_add_node(to, &op_infos[OP_GatherND], "", inputs, 2, &out, 1)))
+        return false;
     graph_set_output(to, out);
     return true;
 }
 
-static Graph *part_of(Unit *u, const Graph *g, const Probe *p, const int64_t *points, int64_t n_points) {
+static Graph *part_of(Unit *u, const Graph *g, const Probe *p, const int64_t *points,
+                      int64_t n_points) {
     Graph *to = graph_new(u, "probe");
     Map copies = {.arena = u->arena};
     bool *needed = NEW_ARRAY(u->arena, bool, g->values.n + 1);
@@ -113,8 +120,8 @@ static Graph *part_of(Unit *u, const Graph *g, const Probe *p, const int64_t *po
     return target && take_points(to, target, points, n_points) ? to : NULL;
 }
 
-bool probe_run(const Graph *g, const Probe *p, const float *const *data, const int64_t *points, int64_t n_points,
-               float *out) {
+bool probe_run(const Graph *g, const Probe *p, const float *const *data, const int64_t *points,
+               int64_t n_points, float *out) {
     static const LowerOptions options = {.target = targets, .name = "probe", .compose = true};
     const void *inputs[PROBE_LEAVES];
     void *outputs[] = {out};

@@ -10,8 +10,8 @@
 #include <math.h>
 #include <string.h>
 
-/* The results of the last graph that was run: it is the next one that something is compared with.
- */
+/* The results of the last graph that was run: it is the next one that something is compared
+ * with. */
 typedef struct Results {
     uint64_t fingerprint;
     const Tensor **outputs;

@@ -221,8 +221,8 @@ static int64_t input_channel(const Node *conv, int64_t i) {
     return group * w->dims[1] + i % per_output / taps;
 }
 
-/* conv(x * factor + addend): weights times factor; the bias gains what the weights make of addend.
- */
+/* conv(x * factor + addend): weights times factor; the bias gains what the weights make of
+ * addend. */
 static Value *conv_of_affine(Graph *g, const Node *conv, const Affine *a) {
     const Value *w = conv->inputs[1];
     const Tensor *old = w->constant;

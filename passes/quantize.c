@@ -3,12 +3,14 @@
  *     Conv(x, w, b)                   PairConv(PackPairs(x, limit), w as i16, scale of w, limit, b)
  *     DeformConv(x, w, offset, ..)    PairDeformConv(x, w as i16, offset, .., limit, scale of w)
  *
- * Weights are rounded by output channel, symmetrically: scale * (-most..most) with the largest at most.  The map's limit
- * is its largest magnitude, found in every run; what a deformable convolution samples is at most that times the
- * largest magnitude of mask and scale.  FAST: the bound on the results is that of passes.def.
+ * Weights are rounded by output channel, symmetrically: scale * (-most..most) with the largest at
+ * most.  The map's limit is its largest magnitude, found in every run; what a deformable
+ * convolution samples is at most that times the largest magnitude of mask and scale.  FAST: the
+ * bound on the results is that of passes.def.
  *
- * Kept in floats is what would gain nothing: few channels (the first layer and the last), what Winograd does with fewer
- * products, and maps of which every element meets few weights, since rounding them is a sweep of its own. */
+ * Kept in floats is what would gain nothing: few channels (the first layer and the last), what
+ * Winograd does with fewer products, and maps of which every element meets few weights, since
+ * rounding them is a sweep of its own. */
 #include "match.h"
 #include "pass.h"
 
@@ -71,8 +73,10 @@ static Rounded round_weights(Graph *g, const Value *v, int64_t bits) {
     }
     int64_t map_bits = map_bits_for(g, to, bits);
     double map_most = (double)((INT64_C(1) << (map_bits - 1)) - 1);
-    for (int64_t o = 0; o < w->dims[0]; o++) ((float *)scale->data)[o] = (float)(largest(w, o) / most / map_most);
-    return (Rounded){graph_add_constant(g, v->name, to), graph_add_constant(g, "scale", scale), map_bits};
+    for (int64_t o = 0; o < w->dims[0]; o++)
+        ((float *)scale->data)[o] = (float)(largest(w, o) / most / map_most);
+    return (Rounded){graph_add_constant(g, v->name, to), graph_add_constant(g, "scale", scale),
+                     map_bits};
 }
 
 /* Maps. */
@@ -89,7 +93,8 @@ static Value *limit_of(Graph *g, const Node *like, Value *x) {
 static Value *packed(Graph *g, const Node *like, Value *x, int64_t bits) {
     for (int i = 0; i < g->nodes.n; i++) {
         const Node *n = g->nodes.at[i];
-        if (!n->dead && n->op->id == OP_PackPairs && n->inputs[0] == x && node_int(n, "bits") == bits)
+        if (!n->dead && n->op->id == OP_PackPairs && n->inputs[0] == x &&
+            node_int(n, "bits") == bits)
             return n->outputs[0];
     }
     Value *inputs[] = {x, limit_of(g, like, x)};
@@ -100,12 +105,16 @@ static Value *packed(Graph *g, const Node *like, Value *x, int64_t bits) {
 
 /* Convolutions. */
 
-static bool is_deformable(const Node *n) { return n->op->id == OP_DeformConv || n->op->id == OP_BranchDeformConv; }
+static bool is_deformable(const Node *n) {
+    return n->op->id == OP_DeformConv || n->op->id == OP_BranchDeformConv;
+}
 
 static bool is_candidate(const Node *n) {
-    if ((n->op->id != OP_Conv && !is_deformable(n)) || n->inputs[0]->dtype != DT_F32 || !n->inputs[1]->constant) return false;
-    return value_is_static(n->inputs[0]) && value_is_static(n->outputs[0]) && value_count(n->outputs[0]) > 0 &&
-           value_count(n->inputs[1]) > 0;
+    if ((n->op->id != OP_Conv && !is_deformable(n)) || n->inputs[0]->dtype != DT_F32 ||
+        !n->inputs[1]->constant)
+        return false;
+    return value_is_static(n->inputs[0]) && value_is_static(n->outputs[0]) &&
+           value_count(n->outputs[0]) > 0 && value_count(n->inputs[1]) > 0;
 }
 
 /* Maps of fewer pixels are mostly computed directly. */
@@ -127,7 +136,8 @@ static const char *why_not(const PassOptions *options, const Node *n) {
     if (w->dims[1].size < channels || w->dims[0].size < channels) return "it has few channels";
     if (deforms && x->dims[1].size % (2 * PAIR_BLOCK)) return "its channels are no whole blocks";
     if (!deforms && has_winograd(n)) return "Winograd takes fewer products";
-    if (products / value_count(x) < pass_setting(options, "products")) return "rounding the map is not worth so few products";
+    if (products / value_count(x) < pass_setting(options, "products"))
+        return "rounding the map is not worth so few products";
     if (!pair_chunk(pair_count(w->dims[1].size))) return "its sums could overflow";
     return weights_are_finite(w->constant) ? NULL : "a weight is not finite";
 }
@@ -147,7 +157,8 @@ static Value *deform_conv_of_pairs(Graph *g, const Node *n, Rounded w) {
     Value *inputs[DEFORM_WEIGHT_SCALE + 1] = {0}, *limit = limit_of(g, n, n->inputs[DEFORM_X]);
     for (int k = 0; k < n->n_inputs; k++) inputs[k] = n->inputs[k];
     for (int i = 0; i < 2; i++)
-        if (inputs[factors[i]]) limit = make_op(g, n, OP_Mul, limit, limit_of(g, n, inputs[factors[i]]));
+        if (inputs[factors[i]])
+            limit = make_op(g, n, OP_Mul, limit, limit_of(g, n, inputs[factors[i]]));
     inputs[DEFORM_W] = w.weights;
     inputs[DEFORM_LIMIT] = limit;
     inputs[DEFORM_WEIGHT_SCALE] = w.scale;
@@ -167,7 +178,8 @@ static void quantize(Graph *g, const PassOptions *options, Node *n) {
     if (!rewrite_allowed(g, options, n)) return;
     int64_t bits = bits_of(options);
     Rounded w = round_weights(g, n->inputs[1], bits);
-    remark(g, options, REMARK_MATCHED, n, "weights of %d bits, maps of %d", (int)bits, (int)w.map_bits);
+    remark(g, options, REMARK_MATCHED, n, "weights of %d bits, maps of %d", (int)bits,
+           (int)w.map_bits);
     node_become(g, n, (is_deformable(n) ? deform_conv_of_pairs : conv_of_pairs)(g, n, w));
 }
 

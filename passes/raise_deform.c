@@ -497,8 +497,8 @@ static bool raise_deform(Graph *g, const PassOptions *options, Node *n) {
     return true;
 }
 
-/* Nodes are few; after each rewrite the graph is put in order, for the next proof walks through it.
- */
+/* Nodes are few; after each rewrite the graph is put in order, for the next proof walks through
+ * it. */
 bool pass_raise_deform(Graph *g, const PassOptions *options) {
     for (int i = 0; i < g->nodes.n; i++) {
         graph_count_uses(g);

@@ -368,8 +368,8 @@ static void set_attr(Maker *k, Node *n, const TermAttr *a) {
 static Value *build_statement(Maker *k, int statement, int result);
 static Node *build_node(Maker *k, const Term *t, int n_results);
 
-/* An operand that tells types: another operator, or a name that is known or defined by a statement.
- */
+/* An operand that tells types: another operator, or a name that is known or defined by a
+ * statement. */
 static bool is_made(const Maker *k, const Term *t) {
     if (t->kind == TERM_OP) return true;
     return t->kind == TERM_NAME &&

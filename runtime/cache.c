@@ -1,7 +1,8 @@
 /* cache.c - entries of the cache: found, checked, written, removed.
  *
- * A file is a head of one page, then the parts, each padded to a page.  The checksum in the head covers the table of
- * parts and all that follows.  Temporary files bear their writer's name and begin with a dot; nobody reads them. */
+ * A file is a head of one page, then the parts, each padded to a page.  The checksum in the head
+ * covers the table of parts and all that follows.  Temporary files bear their writer's name and
+ * begin with a dot; nobody reads them. */
 #include "cache.h"
 
 #include <dirent.h>
@@ -71,7 +72,9 @@ static bool entry_path(const char *folder, CacheKey key, char path[CACHE_PATH]) 
 }
 
 /* Ours, and nobody else may write it. */
-static bool is_ours(const struct stat *st) { return st->st_uid == geteuid() && !(st->st_mode & (S_IWGRP | S_IWOTH)); }
+static bool is_ours(const struct stat *st) {
+    return st->st_uid == geteuid() && !(st->st_mode & (S_IWGRP | S_IWOTH));
+}
 
 static bool folder_is_ours(const char *folder) {
     struct stat st;
@@ -111,11 +114,14 @@ static bool is_whole(const Head *head, size_t size) {
     return XXH128_isEqual(checksum_end(&hash, head), head->checksum);
 }
 
-static bool has_key(const Head *head, CacheKey key) { return head->key.high == key.high && head->key.low == key.low; }
+static bool has_key(const Head *head, CacheKey key) {
+    return head->key.high == key.high && head->key.low == key.low;
+}
 
 static bool map_entry(int file, CacheEntry *entry) {
     struct stat st;
-    if (fstat(file, &st) || !S_ISREG(st.st_mode) || !is_ours(&st) || st.st_size < PAGE) return false;
+    if (fstat(file, &st) || !S_ISREG(st.st_mode) || !is_ours(&st) || st.st_size < PAGE)
+        return false;
     size_t size = (size_t)st.st_size;
     void *map = mmap(NULL, size, PROT_READ, MAP_PRIVATE, file, 0);
     if (map == MAP_FAILED) return false;
@@ -126,7 +132,8 @@ static bool map_entry(int file, CacheEntry *entry) {
 static void fill_parts(CacheEntry *entry) {
     const Head *head = entry->map;
     for (int i = 0; i < CACHE_PARTS; i++)
-        entry->parts[i] = (CacheSpan){(const char *)entry->map + head->parts[i].at, head->parts[i].n};
+        entry->parts[i] =
+            (CacheSpan){(const char *)entry->map + head->parts[i].at, head->parts[i].n};
 }
 
 bool cache_open(const char *folder, CacheKey key, CacheEntry *entry) {
@@ -194,8 +201,10 @@ CacheWriter *cache_begin(const char *folder, CacheKey key) {
     w->head.magic = MAGIC;
     w->head.key = key;
     int n = snprintf(w->folder, sizeof w->folder, "%s", folder);
-    int m = snprintf(w->temporary, sizeof w->temporary, "%s/%s%ld-XXXXXX", folder, temporary, (long)getpid());
-    bool fits = n < (int)sizeof w->folder && m < (int)sizeof w->temporary && entry_path(folder, key, w->path);
+    int m = snprintf(w->temporary, sizeof w->temporary, "%s/%s%ld-XXXXXX", folder, temporary,
+                     (long)getpid());
+    bool fits = n < (int)sizeof w->folder && m < (int)sizeof w->temporary &&
+                entry_path(folder, key, w->path);
     if (fits && writer_open(w)) return w;
     free(w);
     return NULL;
@@ -285,7 +294,8 @@ static bool listing_fill(Listing *l, DIR *dir, void (*stale)(int folder, const c
         struct stat st;
         bool is_new = !strncmp(d->d_name, temporary, strlen(temporary));
         if (!is_new && !is_entry(d->d_name)) continue;
-        if (fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode)) continue;
+        if (fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode))
+            continue;
         if (!is_new)
             ok = listing_add(l, d->d_name, &st);
         else if (stale && now - st.st_mtime > STALE_SECONDS)
@@ -301,12 +311,15 @@ static int read_label(int folder, const char *name, char *label, size_t size) {
     int file = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (file < 0) return 0;
     ssize_t n = pread(file, &head, sizeof head, 0) == sizeof head && head.magic == MAGIC ? 0 : -1;
-    if (n == 0) n = pread(file, label, head.parts[0].n < size ? head.parts[0].n : size, (off_t)head.parts[0].at);
+    if (n == 0)
+        n = pread(file, label, head.parts[0].n < size ? head.parts[0].n : size,
+                  (off_t)head.parts[0].at);
     close(file);
     return n > 0 ? (int)n : 0;
 }
 
-bool cache_list(const char *folder, void (*visit)(void *context, const CacheItem *item), void *context) {
+bool cache_list(const char *folder, void (*visit)(void *context, const CacheItem *item),
+                void *context) {
     DIR *dir = opendir(folder);
     Listing l = {0};
     char label[1024];

@@ -1,4 +1,5 @@
-/* bench.c - sonoc bench: how long runs and kernels take, and how far from what the machine can do. */
+/* bench.c - sonoc bench: how long runs and kernels take, and how far from what the machine can
+ * do. */
 #include "command.h"
 
 #include "json.h"
@@ -12,7 +13,7 @@
 /* What was measured, and against what. */
 typedef struct Bench {
     const Program *program;
-    double open_seconds;         /* making it ready: of the C backend, most is the compiler's */
+    double open_seconds; /* making it ready: of the C backend, most is the compiler's */
     Measurement measured;
     Roof roof;
 } Bench;
@@ -45,7 +46,9 @@ static double kernels_total(const Measurement *m) {
 }
 
 /* Figures of one kernel. */
-typedef struct Figures { double ms, share, gflops, of_peak, gbytes, of_roof; } Figures;
+typedef struct Figures {
+    double ms, share, gflops, of_peak, gbytes, of_roof;
+} Figures;
 
 static Figures figures_of(const Bench *b, int k) {
     const Kernel *kernel = b->program->kernels.at[k];
@@ -56,13 +59,16 @@ static Figures figures_of(const Bench *b, int k) {
     f.gbytes = 1e-9 * (double)kernel->bytes / took;
     f.of_peak = b->roof.gflops > 0 ? f.gflops / b->roof.gflops : 0;
     double roof = roof_of(&b->roof, kernel);
-    f.of_roof = kernel->macs && roof > 0 ? f.gflops / roof : b->roof.gbytes > 0 ? f.gbytes / b->roof.gbytes : 0;
+    f.of_roof = kernel->macs && roof > 0 ? f.gflops / roof
+                : b->roof.gbytes > 0     ? f.gbytes / b->roof.gbytes
+                                         : 0;
     return f;
 }
 
 static const char *from_of(const Bench *b, int k) {
     const char *comment = b->program->kernels.at[k]->comment;
-    char *copy = arena_copy(b->program->unit->arena, comment ? comment : "", comment ? strcspn(comment, "\n") : 0);
+    char *copy = arena_copy(b->program->unit->arena, comment ? comment : "",
+                            comment ? strcspn(comment, "\n") : 0);
     for (char *c = copy; *c; c++)
         if ((unsigned char)*c < ' ' || *c == 127) *c = '?';
     return copy;
@@ -82,14 +88,16 @@ static void print_counts(const Bench *b, int k) {
 
 static void print_kernels(const Bench *b) {
     if (!b->measured.n_kernels) return;
-    printf("\nkernel  name                                   ms  processor   share   multiply-adds  GFLOP/s  of peak     GB/s  of roof");
+    printf("\nkernel  name                                   ms  processor   share   multiply-adds "
+           " GFLOP/s  of peak     GB/s  of roof");
     print_counter_names(b);
     printf("  from\n");
     for (int k = 0; k < b->measured.n_kernels; k++) {
         const Kernel *kernel = b->program->kernels.at[k];
         Figures f = figures_of(b, k);
-        printf("%6d  %-32s %9.3f  %9.3f %5.1f %% %15" PRId64 " %8.1f %6.0f %% %8.1f %6.0f %%", k, kernel->name, f.ms,
-               1e3 * measured_processor(&b->measured, k), 100 * f.share, kernel->macs, f.gflops, 100 * f.of_peak, f.gbytes, 100 * f.of_roof);
+        printf("%6d  %-32s %9.3f  %9.3f %5.1f %% %15" PRId64 " %8.1f %6.0f %% %8.1f %6.0f %%", k,
+               kernel->name, f.ms, 1e3 * measured_processor(&b->measured, k), 100 * f.share,
+               kernel->macs, f.gflops, 100 * f.of_peak, f.gbytes, 100 * f.of_roof);
         print_counts(b, k);
         printf("  %s\n", from_of(b, k));
     }
@@ -99,16 +107,21 @@ static void print_text(const Session *s, const Bench *b) {
     const Measurement *m = &b->measured;
     const double *t = m->seconds;
     int n = m->runs;
-    printf("%s: target %s, backend %s, %d thread%s, %d runs after %d\n", s->options->operand, b->program->target->name,
-           s->options->timed_backend, m->workers, m->workers == 1 ? "" : "s", n, (int)s->options->warmup.value);
+    printf("%s: target %s, backend %s, %d thread%s, %d runs after %d\n", s->options->operand,
+           b->program->target->name, s->options->timed_backend, m->workers,
+           m->workers == 1 ? "" : "s", n, (int)s->options->warmup.value);
     printf("made ready in %.3f s, first run %.3f ms\n", b->open_seconds, 1e3 * m->first_seconds);
-    printf("ms a run: minimum %.3f, median %.3f, 90 %% %.3f, 99 %% %.3f, maximum %.3f, mean %.3f, deviation %.3f, processor %.3f\n",
-           1e3 * t[0], 1e3 * percentile(t, n, 0.5), 1e3 * percentile(t, n, 0.9), 1e3 * percentile(t, n, 0.99),
-           1e3 * t[n - 1], 1e3 * mean_of(t, n), 1e3 * deviation_of(t, n), 1e3 * m->processor_seconds);
+    printf("ms a run: minimum %.3f, median %.3f, 90 %% %.3f, 99 %% %.3f, maximum %.3f, mean %.3f, "
+           "deviation %.3f, processor %.3f\n",
+           1e3 * t[0], 1e3 * percentile(t, n, 0.5), 1e3 * percentile(t, n, 0.9),
+           1e3 * percentile(t, n, 0.99), 1e3 * t[n - 1], 1e3 * mean_of(t, n),
+           1e3 * deviation_of(t, n), 1e3 * m->processor_seconds);
     if (b->roof.gflops > 0)
-        printf("the machine: %.1f GFLOP/s on registers, reads %.1f GB/s\n", b->roof.gflops, b->roof.gbytes);
+        printf("the machine: %.1f GFLOP/s on registers, reads %.1f GB/s\n", b->roof.gflops,
+               b->roof.gbytes);
     if (m->n_kernels)
-        printf("the sum of kernels is %.1f %% of the median run\n", 100 * kernels_total(m) / percentile(t, n, 0.5));
+        printf("the sum of kernels is %.1f %% of the median run\n",
+               100 * kernels_total(m) / percentile(t, n, 0.5));
     print_kernels(b);
 }
 
@@ -145,7 +158,8 @@ static void json_kernel(Json *j, const Bench *b, int k) {
     json_real(j, "gbytes", f.gbytes);
     json_real(j, "of_roof", f.of_roof);
     for (int c = 0; c < COUNTER_COUNT; c++)
-        if (b->measured.counters.files[c] >= 0) json_real(j, counter_names[c], count_of(&b->measured, k, c));
+        if (b->measured.counters.files[c] >= 0)
+            json_real(j, counter_names[c], count_of(&b->measured, k, c));
     json_end(j, '}');
 }
 
@@ -174,8 +188,8 @@ static void print_json(const Session *s, const Bench *b) {
 static void note_counters(Session *s, const Bench *b) {
     const Counters *c = &b->measured.counters;
     if (s->options->counters && c->n < COUNTER_COUNT)
-        diag_note(&s->unit, "%d of %d hardware counters are not to be had here: %s", COUNTER_COUNT - c->n, COUNTER_COUNT,
-                  strerror(c->error));
+        diag_note(&s->unit, "%d of %d hardware counters are not to be had here: %s",
+                  COUNTER_COUNT - c->n, COUNTER_COUNT, strerror(c->error));
 }
 
 static bool measure_all(Session *s, Bench *b) {
@@ -187,7 +201,8 @@ static bool measure_all(Session *s, Bench *b) {
     b->open_seconds = seconds_now() - begin;
     const Tensor **inputs = m ? ports_inputs(s, m) : NULL;
     session_stage(s, "measuring");
-    bool ok = inputs && measure(s, m, inputs, (int)o->warmup.value, (int)o->runs.value, o->counters, &b->measured);
+    bool ok = inputs && measure(s, m, inputs, (int)o->warmup.value, (int)o->runs.value, o->counters,
+                                &b->measured);
     sonoc_close(m);
     if (!ok || !b->measured.n_kernels) return ok;
     session_stage(s, "measuring the machine");

@@ -1,6 +1,7 @@
 /* bisect.c - sonoc bisect: the first rewrite of the passes with which something fails.
  *
- * What fails is the user's command; or, without one, that the outputs on random inputs are those without any rewrite. */
+ * What fails is the user's command; or, without one, that the outputs on random inputs are those
+ * without any rewrite. */
 #include "command.h"
 
 #include "graph_run.h"
@@ -11,10 +12,10 @@
 
 typedef struct Bisect {
     Session *session;
-    Trial *trial;                /* NULL: outputs are compared */
-    const Tensor **want;         /* those without any rewrite */
-    const char *what;            /* how the last trial failed */
-    PassReport report;           /* of the last trial */
+    Trial *trial;        /* NULL: outputs are compared */
+    const Tensor **want; /* those without any rewrite */
+    const char *what;    /* how the last trial failed */
+    PassReport report;   /* of the last trial */
 } Bisect;
 
 static const Tensor **inputs_of(Session *s, Arena *a, const Graph *g) {
@@ -39,8 +40,13 @@ static const Tensor **run(Bisect *b, Arena *a, const Graph *g) {
 /* The bits where every pass keeps them, else what rounding explains. */
 static Bound bound_of(const Options *o) {
     bool exact = o->exactness[0] == 'b';
-    return (Bound){.atol = o->atol.given ? o->atol.value : exact ? 0 : 1e-5,
-                   .rtol = o->rtol.given ? o->rtol.value : exact ? 0 : 1e-3, .ulp = o->ulp.given ? o->ulp.value : 0};
+    return (Bound){.atol = o->atol.given ? o->atol.value
+                           : exact       ? 0
+                                         : 1e-5,
+                   .rtol = o->rtol.given ? o->rtol.value
+                           : exact       ? 0
+                                         : 1e-3,
+                   .ulp = o->ulp.given ? o->ulp.value : 0};
 }
 
 static bool outputs_fail(Bisect *b, const Graph *g) {
@@ -51,8 +57,9 @@ static bool outputs_fail(Bisect *b, const Graph *g) {
     for (int i = 0; i < g->outputs.n; i++) {
         Difference d = tensor_compare(got[i], b->want[i], bound_of(s->options));
         if (!d.count) continue;
-        b->what = arena_format(s->unit.arena, "output '%s', element %" PRId64 ": %.9g, should be %.9g",
-                               g->outputs.at[i]->name, d.first, d.got, d.want);
+        b->what =
+            arena_format(s->unit.arena, "output '%s', element %" PRId64 ": %.9g, should be %.9g",
+                         g->outputs.at[i]->name, d.first, d.got, d.want);
         return true;
     }
     return false;
@@ -68,7 +75,7 @@ static bool command_fails(Bisect *b, const Graph *g) {
 static bool fails(Bisect *b, int64_t limit) {
     Session *s = b->session;
     Unit apart;
-    volatile bool bad = true;    /* set between setjmp and longjmp */
+    volatile bool bad = true; /* set between setjmp and longjmp */
     if (!unit_begin_apart(&apart, &s->unit, 0)) return true;
     b->report = (PassReport){0};
     PassOptions options = session_pass_options(s, &b->report);
@@ -78,8 +85,10 @@ static bool fails(Bisect *b, int64_t limit) {
         b->what = arena_format(s->unit.arena, "a mistake of sonoc: %s", apart.escape.message);
     } else {
         Graph *g = graph_copy(&apart, s->graph);
-        if (!passes_run(g, &options)) b->what = arena_format(s->unit.arena, "%s", diag_first(&apart));
-        else bad = b->trial ? command_fails(b, g) : outputs_fail(b, g);
+        if (!passes_run(g, &options))
+            b->what = arena_format(s->unit.arena, "%s", diag_first(&apart));
+        else
+            bad = b->trial ? command_fails(b, g) : outputs_fail(b, g);
     }
     PassReport *r = &b->report;
     r->last_node = r->last_node ? arena_format(s->unit.arena, "%s", r->last_node) : NULL;
@@ -91,8 +100,8 @@ static void print_found(const Bisect *b, int64_t rewrite, int64_t all) {
     const PassReport *r = &b->report;
     Json j = {.out = stdout};
     if (!b->session->options->json) {
-        printf("pass %s, rewrite %" PRId64 " of %" PRId64 ", at %s '%s': %s\n", r->last_pass, rewrite, all, r->last_op,
-               r->last_node, b->what);
+        printf("pass %s, rewrite %" PRId64 " of %" PRId64 ", at %s '%s': %s\n", r->last_pass,
+               rewrite, all, r->last_op, r->last_node, b->what);
         return;
     }
     json_begin(&j, NULL, '{');
@@ -117,16 +126,20 @@ static int bisect(Bisect *b) {
     session_stage(s, "bisecting");
     if (fails(b, 0)) {
         if (diag_count(&s->unit)) return diag_status(&s->unit);
-        return not_found(s, arena_format(s->unit.arena, "it fails without any rewrite, too: %s", b->what));
+        return not_found(
+            s, arena_format(s->unit.arena, "it fails without any rewrite, too: %s", b->what));
     }
     if (!fails(b, -1)) return not_found(s, "it does not fail with all rewrites");
     int64_t all = b->report.rewrites, good = 0, bad = all;
     while (bad - good > 1) {
         int64_t middle = good + (bad - good) / 2;
-        if (fails(b, middle)) bad = middle;
-        else good = middle;
+        if (fails(b, middle))
+            bad = middle;
+        else
+            good = middle;
     }
-    if (!all || !fails(b, bad)) return not_found(s, "what passes do without counting it is to blame");
+    if (!all || !fails(b, bad))
+        return not_found(s, "what passes do without counting it is to blame");
     session_stage(s, NULL);
     print_found(b, bad, all);
     return STATUS_OK;

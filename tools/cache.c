@@ -11,7 +11,8 @@
 /* Labels hold names of files, and a file may hold anything: what moves a cursor is shown as '?'. */
 static void copy_label(const CacheItem *item, char label[1024]) {
     int n = item->label_length < 1023 ? item->label_length : 1023;
-    for (int i = 0; i < n; i++) label[i] = iscntrl((unsigned char)item->label[i]) ? '?' : item->label[i];
+    for (int i = 0; i < n; i++)
+        label[i] = iscntrl((unsigned char)item->label[i]) ? '?' : item->label[i];
     label[n] = 0;
 }
 
@@ -67,7 +68,8 @@ int command_cache(Session *s) {
     bool lists = !strcmp(what, "list");
     if (!lists && strcmp(what, "clear")) return usage("list or clear?");
     if (!cache_folder(folder)) return usage("neither XDG_CACHE_HOME nor HOME names a folder");
-    if (lists && !list(folder, s->options->json)) escape(&s->unit.escape, STATUS_LIMIT, "out of memory");
+    if (lists && !list(folder, s->options->json))
+        escape(&s->unit.escape, STATUS_LIMIT, "out of memory");
     if (!lists) printf("%d removed\n", cache_shrink(folder, 0));
     return STATUS_OK;
 }

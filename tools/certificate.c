@@ -1,14 +1,15 @@
-/* certificate.c - the memory certificate: every buffer's place, size and life, and which one it overwrites; every
- * kernel's accesses with the range of their index and, where it is a sum over loops, that sum; in a kernel where a
- * buffer overwrites another, the number of the statement, too, and the loops around it. */
+/* certificate.c - the memory certificate: every buffer's place, size and life, and which one it
+ * overwrites; every kernel's accesses with the range of their index and, where it is a sum over
+ * loops, that sum; in a kernel where a buffer overwrites another, the number of the statement, too,
+ * and the loops around it. */
 #include "certificate.h"
 
 #include "json.h"
 #include <stdlib.h>
 
 static const char *const kind_names[] = {
-    [BUF_INPUT] = "input", [BUF_OUTPUT] = "output", [BUF_CONST] = "constant", [BUF_ARENA] = "arena", [BUF_LOCAL] = "local",
-    [BUF_SCRATCH] = "arena",
+    [BUF_INPUT] = "input", [BUF_OUTPUT] = "output", [BUF_CONST] = "constant",
+    [BUF_ARENA] = "arena", [BUF_LOCAL] = "local",   [BUF_SCRATCH] = "arena",
 };
 
 static void write_buffer(Json *j, const Buffer *b) {
@@ -28,10 +29,16 @@ static void write_buffer(Json *j, const Buffer *b) {
 }
 
 /* One kernel's accesses; those that are alike are told once. */
-typedef struct Accesses { Json *j; Arena *arena; Map seen; bool in_order; } Accesses;
+typedef struct Accesses {
+    Json *j;
+    Arena *arena;
+    Map seen;
+    bool in_order;
+} Accesses;
 
 static uint64_t fingerprint(const Access *a, bool in_order) {
-    int64_t words[7 + 3 * ACCESS_TERMS] = {a->buffer->id, a->is_write, a->lo, a->hi, a->affine, a->base};
+    int64_t words[7 + 3 * ACCESS_TERMS] = {a->buffer->id, a->is_write, a->lo,
+                                           a->hi,         a->affine,   a->base};
     words[6] = in_order ? a->statement : 0;
     for (int i = 0; i < a->n_terms; i++) {
         words[7 + 3 * i] = a->terms[i].coefficient;

@@ -17,7 +17,8 @@ int child_run(const char *const *words) {
     posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, 1, 2);
     /* its type is older than const: the words are only read */
-    int problem = posix_spawnp(&child, words[0], &actions, NULL, (char *const *)(uintptr_t)words, environ);
+    int problem =
+        posix_spawnp(&child, words[0], &actions, NULL, (char *const *)(uintptr_t)words, environ);
     posix_spawn_file_actions_destroy(&actions);
     if (problem) {
         errno = problem;

@@ -26,16 +26,19 @@ static int64_t ulp_distance(DType dtype, double got, double want) {
     if (isnan(got) || isnan(want)) return isnan(got) && isnan(want) ? 0 : INT64_MAX;
     int64_t distance;
     if (!dtype_is_float(dtype)) return got == want ? 0 : INT64_MAX;
-    if (__builtin_sub_overflow(ordinal(dtype, got), ordinal(dtype, want), &distance)) return INT64_MAX;
+    if (__builtin_sub_overflow(ordinal(dtype, got), ordinal(dtype, want), &distance))
+        return INT64_MAX;
     return distance == INT64_MIN ? INT64_MAX : llabs(distance);
 }
 
 /* One pair; integers are compared exactly (doubles do not hold all of them). */
-static void compare_element(const Tensor *got, const Tensor *want, int64_t i, Bound bound, Difference *d) {
+static void compare_element(const Tensor *got, const Tensor *want, int64_t i, Bound bound,
+                            Difference *d) {
     bool is_float = dtype_is_float(got->dtype);
     double x = tensor_get_double(got, i), y = tensor_get_double(want, i);
-    bool same = is_float ? x == y || (isnan(x) && isnan(y))
-                         : dtype_is_float(want->dtype) ? x == y : tensor_get_int(got, i) == tensor_get_int(want, i);
+    bool same = is_float                      ? x == y || (isnan(x) && isnan(y))
+                : dtype_is_float(want->dtype) ? x == y
+                                              : tensor_get_int(got, i) == tensor_get_int(want, i);
     if (same) return;
     d->differing++;
     double absolute = isfinite(x) && isfinite(y) ? fabs(x - y) : INFINITY;
@@ -45,7 +48,8 @@ static void compare_element(const Tensor *got, const Tensor *want, int64_t i, Bo
     d->absolute = fmax(d->absolute, absolute);
     d->relative = fmax(d->relative, relative);
     if (ulp > d->ulp) d->ulp = ulp;
-    if ((isfinite(absolute) && absolute <= bound.atol + bound.rtol * fabs(y)) || ulp <= bound.ulp) return;
+    if ((isfinite(absolute) && absolute <= bound.atol + bound.rtol * fabs(y)) || ulp <= bound.ulp)
+        return;
     if (!d->count++) {
         d->first = i;
         d->got = x;

@@ -1,5 +1,5 @@
-/* compile.c - sonoc compile: a model to FILE.c or machine code, FILE.h and, in some forms, a file of weights; all or
- * none. */
+/* compile.c - sonoc compile: a model to FILE.c or machine code, FILE.h and, in some forms, a file
+ * of weights; all or none. */
 #include "command.h"
 
 #include "certificate.h"
@@ -9,13 +9,18 @@
 #include "tune.h"
 #include <string.h>
 
-static const struct { const char *name; WeightsForm form; } forms[] = {
+static const struct {
+    const char *name;
+    WeightsForm form;
+} forms[] = {
     {"auto", WEIGHTS_AUTO},     {"literal", WEIGHTS_LITERAL}, {"incbin", WEIGHTS_INCBIN},
     {"object", WEIGHTS_OBJECT}, {"file", WEIGHTS_FILE},       {"arrays", WEIGHTS_ARRAYS},
 };
 
 static const char *const threads_names[] = {
-    [THREADS_NONE] = "none", [THREADS_PTHREADS] = "pthreads", [THREADS_OPENMP] = "openmp",
+    [THREADS_NONE] = "none",
+    [THREADS_PTHREADS] = "pthreads",
+    [THREADS_OPENMP] = "openmp",
     [THREADS_CALLBACK] = "callback",
 };
 
@@ -37,8 +42,11 @@ static const char *form_name(WeightsForm form) {
     return "";
 }
 
-/* The three files, from the path of the first: a/net.c, a/net.h, a/net_weights.o or a/net.weights. */
-typedef struct Paths { const char *source, *header, *weights; } Paths;
+/* The three files, from the path of the first: a/net.c, a/net.h, a/net_weights.o or
+ * a/net.weights. */
+typedef struct Paths {
+    const char *source, *header, *weights;
+} Paths;
 
 static Paths paths_of(Session *s, WeightsForm form) {
     Arena *a = s->unit.arena;
@@ -63,11 +71,13 @@ static bool check_output(Session *s) {
         return false;
     }
     if (is_code || (is_file && !strcmp(dot, ".c"))) return true;
-    fprintf(stderr, "sonoc compile: %s\n", path ? "--output should end in .c, .o, .so, .s or .ll" : "-o FILE is missing");
+    fprintf(stderr, "sonoc compile: %s\n",
+            path ? "--output should end in .c, .o, .so, .s or .ll" : "-o FILE is missing");
     return false;
 }
 
-static bool write_files(Session *s, const Program *p, const Paths *paths, const EmitResult *result) {
+static bool write_files(Session *s, const Program *p, const Paths *paths,
+                        const EmitResult *result) {
     Unit *u = &s->unit;
     OutputSet *set = &s->outputs;
     session_stage(s, "writing");
@@ -76,11 +86,13 @@ static bool write_files(Session *s, const Program *p, const Paths *paths, const 
     return (!text || output_add(u, set, certificate, text->at, text->n)) &&
            output_add(u, set, paths->source, result->source.at, result->source.n) &&
            output_add(u, set, paths->header, result->header.at, result->header.n) &&
-           (!result->weights.n || output_add(u, set, paths->weights, result->weights.at, result->weights.n)) &&
+           (!result->weights.n ||
+            output_add(u, set, paths->weights, result->weights.at, result->weights.n)) &&
            output_commit(u, set);
 }
 
-static void print_report(Session *s, const Program *p, const Paths *paths, const EmitResult *result) {
+static void print_report(Session *s, const Program *p, const Paths *paths,
+                         const EmitResult *result) {
     bool as_json = s->options->json;
     Text text = {.arena = s->unit.arena};
     program_report(p, as_json, &text);
@@ -123,8 +135,11 @@ int command_compile(Session *s) {
     Paths paths = paths_of(s, form);
     const char *prefix = o->prefix ? o->prefix : path_stem(s->unit.arena, o->output);
     EmitOptions options = {
-        .prefix = c_identifier(s->unit.arena, prefix), .header_name = file_name(paths.header),
-        .weights_name = file_name(paths.weights), .weights = form, .caller_arena = !strcmp(o->arena, "caller"),
+        .prefix = c_identifier(s->unit.arena, prefix),
+        .header_name = file_name(paths.header),
+        .weights_name = file_name(paths.weights),
+        .weights = form,
+        .caller_arena = !strcmp(o->arena, "caller"),
         .profile = o->profile,
         .threads = threads_of(o->threads_form),
     };

@@ -1,10 +1,12 @@
-/* machine_code.c - sonoc compile to machine code; a shared library is linked by what the system has. */
+/* machine_code.c - sonoc compile to machine code; a shared library is linked by what the system
+ * has. */
 #include "machine_code.h"
 
 #include <string.h>
 
 bool is_machine_code(const char *path) {
-    return path_ends(path, ".o") || path_ends(path, ".so") || path_ends(path, ".s") || path_ends(path, ".ll");
+    return path_ends(path, ".o") || path_ends(path, ".so") || path_ends(path, ".s") ||
+           path_ends(path, ".ll");
 }
 
 #ifndef SONOC_LLVM
@@ -14,7 +16,8 @@ const char *machine_code_target(Session *s) {
     return NULL;
 }
 
-bool machine_code(Session *s, const Program *p, const char *machine, const EmitOptions *options, EmitResult *result) {
+bool machine_code(Session *s, const Program *p, const char *machine, const EmitOptions *options,
+                  EmitResult *result) {
     (void)p, (void)machine, (void)options, (void)result;
     return machine_code_target(s) != NULL;
 }
@@ -50,7 +53,8 @@ typedef struct LinkFolder {
 static bool folder_make(Session *s, LinkFolder *f, const Text *object) {
     Arena *a = s->unit.arena;
     char *path = arena_format(a, "%s/sonoc-XXXXXX", temporary_folder());
-    *f = (LinkFolder){mkdtemp(path), arena_format(a, "%s/model.o", path), arena_format(a, "%s/model.so", path)};
+    *f = (LinkFolder){mkdtemp(path), arena_format(a, "%s/model.o", path),
+                      arena_format(a, "%s/model.so", path)};
     FILE *file = f->path ? fopen(f->object, "wb") : NULL;
     bool ok = file && fwrite(object->at, 1, object->n, file) == object->n;
     if (file && fclose(file)) ok = false;
@@ -64,7 +68,8 @@ static void folder_remove(const LinkFolder *f) {
     rmdir(f->path);
 }
 
-/* The first linker that there is and that takes the object: lld knows every machine, ld and cc may know this one. */
+/* The first linker that there is and that takes the object: lld knows every machine, ld and cc may
+ * know this one. */
 static bool link_object(Session *s, const LinkFolder *f) {
     static const char *const linkers[] = {"ld.lld", "ld.lld-19", "ld", "cc"};
     const char *given = getenv("LD"), *tried = "";
@@ -89,14 +94,19 @@ static bool make_library(Session *s, EmitResult *result) {
     return true;
 }
 
-bool machine_code(Session *s, const Program *p, const char *text, const EmitOptions *options, EmitResult *result) {
+bool machine_code(Session *s, const Program *p, const char *text, const EmitOptions *options,
+                  EmitResult *result) {
     const char *path = s->options->output;
-    CodeForm form = path_ends(path, ".s") ? CODE_ASSEMBLY : path_ends(path, ".ll") ? CODE_IR : CODE_OBJECT;
+    CodeForm form = path_ends(path, ".s")    ? CODE_ASSEMBLY
+                    : path_ends(path, ".ll") ? CODE_IR
+                                             : CODE_OBJECT;
     Machine machine;
     const Target *target;
     RunError error;
-    if (options->weights == WEIGHTS_INCBIN || options->weights == WEIGHTS_FILE || options->weights == WEIGHTS_ARRAYS)
-        return diag(&s->unit, NO_PLACE, D_UNSUPPORTED, "machine code has its weights inside, or --weights=object");
+    if (options->weights == WEIGHTS_INCBIN || options->weights == WEIGHTS_FILE ||
+        options->weights == WEIGHTS_ARRAYS)
+        return diag(&s->unit, NO_PLACE, D_UNSUPPORTED,
+                    "machine code has its weights inside, or --weights=object");
     if (!find_machine(s, text, &machine, &target)) return false;
     if (!object_emit(p, &machine, form, options, result, &error))
         return diag(&s->unit, NO_PLACE, D_UNSUPPORTED, error.message);

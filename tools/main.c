@@ -1,4 +1,5 @@
-/* main.c - the command line: reads the options, runs the command, tells what went wrong, gives the exit status. */
+/* main.c - the command line: reads the options, runs the command, tells what went wrong, gives the
+ * exit status. */
 #include "command.h"
 #include "plugins.h"
 
@@ -49,7 +50,9 @@ static int run_session(Session *s) {
         progress_end(s->progress);
         status = tell_escape(s);
     } else {
-        status = plugins_load(&s->unit, s->options->plugin.at, s->options->plugin.n) ? commands[s->options->command](s) : diag_status(&s->unit);
+        status = plugins_load(&s->unit, s->options->plugin.at, s->options->plugin.n)
+                     ? commands[s->options->command](s)
+                     : diag_status(&s->unit);
         progress_end(s->progress);
     }
     output_drop(&s->outputs);

@@ -20,7 +20,9 @@ static int compare_seconds(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-void sort_seconds(double *seconds, int n) { qsort(seconds, (size_t)n, sizeof *seconds, compare_seconds); }
+void sort_seconds(double *seconds, int n) {
+    qsort(seconds, (size_t)n, sizeof *seconds, compare_seconds);
+}
 
 double percentile(const double *sorted, int n, double share) {
     int at = (int)(share * (double)(n - 1) + 0.5);
@@ -43,7 +45,8 @@ double measured_kernel(const Measurement *m, int kernel) {
 double measured_processor(const Measurement *m, int kernel) {
     double least = 0;
     for (int r = 0; r < m->runs; r++) {
-        double spent = measured_moment(m, r, kernel + 1)->processor - measured_moment(m, r, kernel)->processor;
+        double spent =
+            measured_moment(m, r, kernel + 1)->processor - measured_moment(m, r, kernel)->processor;
         if (!r || spent < least) least = spent;
     }
     return least;
@@ -80,7 +83,7 @@ typedef struct Watch {
     Measurement *to;
     Moment *next, *end;
     const Crew *inner;
-    int run, kernel;             /* at the moment; workers read them while a loop is shared */
+    int run, kernel; /* at the moment; workers read them while a loop is shared */
 } Watch;
 
 static void note_moment(void *context, int kernel) {
@@ -106,7 +109,8 @@ static void run_watched_part(void *captured, int64_t begin, int64_t end, int wor
     WorkerParts *parts = &w->to->parts[worker];
     double start = seconds_now();
     loop->part(loop->captured, begin, end, worker);
-    if (parts->n < parts->room) parts->at[parts->n++] = (Part){start, seconds_now(), w->run, w->kernel};
+    if (parts->n < parts->room)
+        parts->at[parts->n++] = (Part){start, seconds_now(), w->run, w->kernel};
 }
 
 static void run_watched_loop(void *context, LoopPart *part, void *captured, int64_t count) {
@@ -164,13 +168,15 @@ static bool warm_up(Runner *r, int warmups, Measurement *to) {
     return true;
 }
 
-bool measure(Session *s, const Model *m, const Tensor *const *inputs, int warmups, int runs, bool count, Measurement *to) {
+bool measure(Session *s, const Model *m, const Tensor *const *inputs, int warmups, int runs,
+             bool count, Measurement *to) {
     Runner runner;
     *to = (Measurement){.runs = runs, .seconds = NEW_ARRAY(s->unit.arena, double, runs)};
     memset(to->counters.files, -1, sizeof to->counters.files);
     if (count) counters_open(&to->counters);
     runner_new(s, m, inputs, &runner);
-    bool ok = warm_up(&runner, warmups, to) && time_runs(&runner, to) && watch_runs(&runner, m->program, to);
+    bool ok = warm_up(&runner, warmups, to) && time_runs(&runner, to) &&
+              watch_runs(&runner, m->program, to);
     crew_end(&runner.crew);
     counters_close(&to->counters);
     return ok || diag(&s->unit, NO_PLACE, D_RUN_FAILED, runner.error.message);

@@ -1,7 +1,8 @@
 /* npy.c - NumPy's array files: a magic, a header that is a Python dictionary, the elements.
  *
- * The header is read strictly: the three keys that NumPy writes, each once, in any order.  Types that NumPy has no
- * name for are void of their size there, as ml_dtypes writes them: 2 bytes bfloat16, 1 byte int4. */
+ * The header is read strictly: the three keys that NumPy writes, each once, in any order.  Types
+ * that NumPy has no name for are void of their size there, as ml_dtypes writes them: 2 bytes
+ * bfloat16, 1 byte int4. */
 #include "npy.h"
 
 #include <ctype.h>
@@ -9,17 +10,17 @@
 #include <string.h>
 
 static const struct NpyType {
-    const char *text;            /* without the byte order */
+    const char *text; /* without the byte order */
     DType dtype;
 } npy_types[] = {
-    {"f4", DT_F32}, {"f8", DT_F64}, {"f2", DT_F16}, {"i1", DT_I8},  {"i2", DT_I16},  {"i4", DT_I32},
-    {"i8", DT_I64}, {"u1", DT_U8},  {"u2", DT_U16}, {"u4", DT_U32}, {"u8", DT_U64}, {"b1", DT_BOOL},
-    {"V2", DT_BF16}, {"V1", DT_I4},
+    {"f4", DT_F32}, {"f8", DT_F64},  {"f2", DT_F16},  {"i1", DT_I8},  {"i2", DT_I16},
+    {"i4", DT_I32}, {"i8", DT_I64},  {"u1", DT_U8},   {"u2", DT_U16}, {"u4", DT_U32},
+    {"u8", DT_U64}, {"b1", DT_BOOL}, {"V2", DT_BF16}, {"V1", DT_I4},
 };
 enum { NPY_TYPES = sizeof npy_types / sizeof *npy_types };
 
 typedef struct Header {
-    const char *at, *end;        /* what is left to read */
+    const char *at, *end; /* what is left to read */
     const char *why;
     DType dtype;
     bool swapped, fortran, has_descr, has_order, has_shape;
@@ -134,7 +135,8 @@ static bool find_header(const unsigned char *bytes, size_t n, Header *h, size_t 
 static bool check_size(Header *h, size_t have) {
     int64_t count = 1;
     for (int d = 0; d < h->rank; d++)
-        if (__builtin_mul_overflow(count, h->dims[d], &count)) return fail(h, "the shape is too large");
+        if (__builtin_mul_overflow(count, h->dims[d], &count))
+            return fail(h, "the shape is too large");
     int64_t bytes;
     if (__builtin_mul_overflow(count, dtypes[h->dtype].bytes, &bytes) || (uint64_t)bytes > have)
         return fail(h, "the file is shorter than its shape tells");
@@ -172,7 +174,8 @@ const Tensor *npy_read(Arena *a, const void *bytes, size_t n, const char **why) 
     if (h.fortran || h.swapped)
         copy_elements(&h, (const char *)bytes + data, t);
     else if (t->count)
-        memcpy((void *)t->data, (const char *)bytes + data, (size_t)t->count * (size_t)dtypes[h.dtype].bytes);
+        memcpy((void *)t->data, (const char *)bytes + data,
+               (size_t)t->count * (size_t)dtypes[h.dtype].bytes);
     return t;
 }
 
@@ -187,14 +190,16 @@ static const char *npy_type(DType dtype) {
 void npy_write(const Tensor *t, Text *out) {
     int bytes = dtypes[t->dtype].bytes;
     Text header = {.arena = out->arena};
-    text_add(&header, "{'descr': '%c%s', 'fortran_order': False, 'shape': (", bytes == 1 ? '|' : '<',
-             npy_type(t->dtype));
+    text_add(&header, "{'descr': '%c%s', 'fortran_order': False, 'shape': (",
+             bytes == 1 ? '|' : '<', npy_type(t->dtype));
     for (int d = 0; d < t->rank; d++)
-        text_add(&header, "%s%" PRId64 "%s", d ? " " : "", t->dims[d], d < t->rank - 1 || t->rank == 1 ? "," : "");
+        text_add(&header, "%s%" PRId64 "%s", d ? " " : "", t->dims[d],
+                 d < t->rank - 1 || t->rank == 1 ? "," : "");
     text_add(&header, "), }");
     while ((10 + header.n + 1) % 64) text_add(&header, " ");
     text_add(&header, "\n");
-    unsigned char begin[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, header.n & 0xff, header.n >> 8 & 0xff};
+    unsigned char begin[10] = {
+        0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, header.n & 0xff, header.n >> 8 & 0xff};
     text_add_bytes(out, begin, sizeof begin);
     text_add_bytes(out, header.at, header.n);
     text_add_bytes(out, t->data, (size_t)t->count * (size_t)bytes);

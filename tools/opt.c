@@ -1,10 +1,13 @@
-/* opt.c - sonoc opt: the graph after the passes, or the loops after lowering, as text; or the graph as an ONNX model. */
+/* opt.c - sonoc opt: the graph after the passes, or the loops after lowering, as text; or the graph
+ * as an ONNX model. */
 #include "command.h"
 
 #include "export.h"
 #include <string.h>
 
-static bool to_stream(void *context, const void *bytes, size_t n) { return output_write(context, bytes, n); }
+static bool to_stream(void *context, const void *bytes, size_t n) {
+    return output_write(context, bytes, n);
+}
 
 static const char *file_name(const char *path) {
     const char *slash = strrchr(path, '/');
@@ -17,7 +20,8 @@ static bool write_files(Session *s, const char *path, const char *data_path) {
     if (!output_begin(u, &s->outputs, path, &model)) return false;
     bool ok = !data_path || output_begin(u, &s->outputs, data_path, &data);
     ExportOptions options = {SONOC_VERSION, data_path ? file_name(data_path) : NULL};
-    ok = ok && export_model(s->graph, &options, (ExportSink){to_stream, &model}, (ExportSink){to_stream, &data});
+    ok = ok && export_model(s->graph, &options, (ExportSink){to_stream, &model},
+                            (ExportSink){to_stream, &data});
     if (data.file) ok &= output_end(&data);
     return output_end(&model) && ok;
 }
@@ -36,7 +40,8 @@ static int give_text(Session *s, const Text *text) {
     const char *path = s->options->output;
     session_stage(s, NULL);
     if (!path) return fwrite(text->at, 1, text->n, stdout), STATUS_OK;
-    bool ok = output_add(&s->unit, &s->outputs, path, text->at, text->n) && output_commit(&s->unit, &s->outputs);
+    bool ok = output_add(&s->unit, &s->outputs, path, text->at, text->n) &&
+              output_commit(&s->unit, &s->outputs);
     return ok ? STATUS_OK : diag_status(&s->unit);
 }
 

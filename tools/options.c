@@ -85,7 +85,8 @@ static bool parse_real(const char *text, double *value) {
 static bool is_choice(const char *choices, const char *text) {
     size_t n = strlen(text);
     for (const char *c = choices; c; c = strchr(c, '|') ? strchr(c, '|') + 1 : NULL)
-        if ((*c >= 'A' && *c <= 'Z') || (!strncmp(c, text, n) && (c[n] == '|' || !c[n]))) return true;
+        if ((*c >= 'A' && *c <= 'Z') || (!strncmp(c, text, n) && (c[n] == '|' || !c[n])))
+            return true;
     return false;
 }
 
@@ -122,17 +123,20 @@ typedef struct Spelling {
     struct option longs[MAX_OPTIONS + 1];
 } Spelling;
 
-_Static_assert(sizeof option_infos / sizeof *option_infos <= MAX_OPTIONS, "MAX_OPTIONS is too small");
+_Static_assert(sizeof option_infos / sizeof *option_infos <= MAX_OPTIONS,
+               "MAX_OPTIONS is too small");
 
 static void spell(int command, Spelling *s) {
     char *letter = s->letters;
     struct option *next = s->longs;
-    if (command == CMD_COUNT) *letter++ = '+';   /* stop at the command */
+    if (command == CMD_COUNT) *letter++ = '+'; /* stop at the command */
     *letter++ = ':';
     for (int i = 0; i < option_count; i++) {
         const OptionInfo *o = &option_infos[i];
         if (!(o->commands >> command & 1)) continue;
-        int has = o->kind == OPTION_FLAG ? no_argument : o->kind == OPTION_MAYBE ? optional_argument : required_argument;
+        int has = o->kind == OPTION_FLAG    ? no_argument
+                  : o->kind == OPTION_MAYBE ? optional_argument
+                                            : required_argument;
         *next++ = (struct option){o->name, has, NULL, LETTER_BASE + i};
         if (!o->letter) continue;
         *letter++ = o->letter;
@@ -197,8 +201,10 @@ static int parse_operands(int argc, char **argv, Options *to) {
     bool takes_words = operand && strstr(operand, "COMMAND");
     if (argc - optind < wanted) return usage(to->command, "%s is missing", operand);
     to->operand = wanted ? argv[optind] : NULL;
-    if (takes_words) to->words = argv + optind + 1;
-    else if (argc - optind > wanted) return usage(to->command, "one too many: %s", argv[optind + wanted]);
+    if (takes_words)
+        to->words = argv + optind + 1;
+    else if (argc - optind > wanted)
+        return usage(to->command, "one too many: %s", argv[optind + wanted]);
     return STATUS_OK;
 }
 
@@ -207,12 +213,15 @@ static int check_target(const Options *o) {
     const char *path = o->output;
     size_t n = path ? strlen(path) : 0;
     bool is_c = n > 1 && !strcmp(path + n - 2, ".c");
-    if (!o->target || target_find(o->target) || (o->command == CMD_compile && !is_c)) return STATUS_OK;
+    if (!o->target || target_find(o->target) || (o->command == CMD_compile && !is_c))
+        return STATUS_OK;
     return usage(o->command, "no such target: %s", o->target);
 }
 
 static int check_tune(const Options *o) {
-    return o->tune && o->choices ? usage(o->command, "--tune makes choices, --choices has them: give one") : STATUS_OK;
+    return o->tune && o->choices
+               ? usage(o->command, "--tune makes choices, --choices has them: give one")
+               : STATUS_OK;
 }
 
 int options_parse(Arena *a, int argc, char **argv, Options *to) {

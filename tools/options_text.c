@@ -9,7 +9,8 @@ static void print_synopsis(int command, FILE *out) {
     if (command == CMD_COUNT)
         fprintf(out, "sonoc COMMAND [OPTIONS]");
     else if (command_infos[command].operand)
-        fprintf(out, "sonoc %s %s [OPTIONS]", command_infos[command].name, command_infos[command].operand);
+        fprintf(out, "sonoc %s %s [OPTIONS]", command_infos[command].name,
+                command_infos[command].operand);
     else
         fprintf(out, "sonoc %s [OPTIONS]", command_infos[command].name);
 }
@@ -20,7 +21,8 @@ static void print_option(const OptionInfo *o, FILE *out) {
     const char *open = o->kind == OPTION_MAYBE ? "[" : "", *close = *open ? "]" : "";
     char letter[8] = "    ";
     if (o->letter) snprintf(letter, sizeof letter, "-%c, ", o->letter);
-    snprintf(spelling, sizeof spelling, "%s--%s%s%s%s%s", letter, o->name, open, equals, argument, close);
+    snprintf(spelling, sizeof spelling, "%s--%s%s%s%s%s", letter, o->name, open, equals, argument,
+             close);
     bool fits = strlen(spelling) < 28;
     fprintf(out, fits ? "  %-28s" : "  %s\n%30s", spelling, "");
     fputs(o->help, out);
@@ -42,7 +44,8 @@ void options_help(int command, FILE *out) {
             fprintf(out, "  %-10s%s\n", command_infos[c].name, command_infos[c].summary);
         fputs("  help      help of a command\n", out);
     } else {
-        fprintf(out, "sonoc %s: %s.\n", command_infos[command].name, command_infos[command].summary);
+        fprintf(out, "sonoc %s: %s.\n", command_infos[command].name,
+                command_infos[command].summary);
     }
     fputs("\nOptions:\n", out);
     for (int i = 0; i < option_count; i++)
@@ -98,7 +101,8 @@ void options_man(FILE *out) {
     for (int c = 0; c <= CMD_COUNT; c++) man_command(c, out);
     fprintf(out, ".SH EXIT STATUS\n%s", statuses + strlen("Exit status: "));
     fputs(".SH ENVIRONMENT\nNO_COLOR or TERM=dumb: no progress line.  TMPDIR: where the dump of a "
-          "mistake goes.  CC: the compiler of backend c.\n", out);
+          "mistake goes.  CC: the compiler of backend c.\n",
+          out);
 }
 
 /* The words that may follow an option: its choices, or files. */
@@ -130,7 +134,8 @@ static void bash_completion(FILE *out) {
           "    COMPREPLY=()\n"
           "    if [[ $cur == = ]]; then cur=; "
           "elif [[ $prev == = ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi\n"
-          "    case $prev in\n", out);
+          "    case $prev in\n",
+          out);
     for (int i = 0; i < option_count; i++) bash_case(&option_infos[i], out);
     fputs("    esac\n    local words\n    case ${COMP_WORDS[1]} in\n", out);
     for (int c = 0; c < CMD_COUNT; c++) {
@@ -145,7 +150,8 @@ static void bash_completion(FILE *out) {
           "    if [[ $cur == -* || $COMP_CWORD == 1 ]]; then\n"
           "        COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
           "    else\n        COMPREPLY=($(compgen -f -- \"$cur\"))\n    fi\n}\n"
-          "complete -o filenames -F _sonoc sonoc\n", out);
+          "complete -o filenames -F _sonoc sonoc\n",
+          out);
 }
 
 /* Single quotes hold everything but themselves. */
@@ -154,7 +160,8 @@ static void quoted(const char *text, FILE *out) {
 }
 
 static void zsh_option(const OptionInfo *o, FILE *out) {
-    fprintf(out, "        '--%s%s[", o->name, o->argument ? o->kind == OPTION_MAYBE ? "=-" : "=" : "");
+    fprintf(out, "        '--%s%s[", o->name,
+            o->argument ? o->kind == OPTION_MAYBE ? "=-" : "=" : "");
     for (const char *c = o->help; *c; c++) {
         if (strchr("[]:", *c)) fputc('\\', out);
         quoted((char[]){*c, 0}, out);
@@ -175,7 +182,8 @@ static void zsh_completion(FILE *out) {
     command_names(" ", out);
     option_names(CMD_COUNT, out);
     fputs("\n        return\n    fi\n    local command=$words[2]\n    shift words\n"
-          "    (( CURRENT-- ))\n    case $command in\n", out);
+          "    (( CURRENT-- ))\n    case $command in\n",
+          out);
     for (int c = 0; c < CMD_COUNT; c++) {
         fprintf(out, "    %s) _arguments \\\n", command_infos[c].name);
         for (int i = 0; i < option_count; i++)
@@ -185,7 +193,8 @@ static void zsh_completion(FILE *out) {
     fputs("    help) compadd -- ", out);
     command_names(" ", out);
     fputs(";;\n    esac\n}\nif [ \"$funcstack[1]\" = _sonoc ]; then _sonoc \"$@\"; "
-          "else compdef _sonoc sonoc; fi\n", out);
+          "else compdef _sonoc sonoc; fi\n",
+          out);
 }
 
 static void fish_option(const OptionInfo *o, int command, FILE *out) {

@@ -1,4 +1,5 @@
-/* output.c - writes to temporary files in the folder of the target, and renames when all are written. */
+/* output.c - writes to temporary files in the folder of the target, and renames when all are
+ * written. */
 #include "output.h"
 
 #include <errno.h>
@@ -53,7 +54,8 @@ bool output_begin(Unit *u, OutputSet *set, const char *path, OutputStream *strea
 }
 
 bool output_write(OutputStream *s, const void *bytes, size_t n) {
-    return fwrite(bytes, 1, n, s->file) == n || diag(s->unit, NO_PLACE, D_OUTPUT_FILE, s->path, strerror(errno));
+    return fwrite(bytes, 1, n, s->file) == n ||
+           diag(s->unit, NO_PLACE, D_OUTPUT_FILE, s->path, strerror(errno));
 }
 
 bool output_end(OutputStream *s) {

@@ -12,7 +12,8 @@ static void print_pass(const Pass *p) {
     printf("%-16s %-4s -O%d  %s\n", p->name, pass_class_names[p->promise], p->level, p->summary);
     if (p->for_files) printf("%27sonly where the graph is written as ONNX\n", "");
     for (const PassSetting *s = pass_settings; s->pass; s++)
-        if (!strcmp(s->pass, p->name)) printf("%27s%s=%" PRId64 ": %s\n", "", s->name, s->standard, s->what);
+        if (!strcmp(s->pass, p->name))
+            printf("%27s%s=%" PRId64 ": %s\n", "", s->name, s->standard, s->what);
     for (const PassOrder *o = pass_orders; o->late; o++)
         if (!strcmp(o->late, p->name)) printf("%27safter %s: %s\n", "", o->early, o->why);
 }
@@ -52,8 +53,11 @@ static void json_pass(Json *j, const Pass *p) {
 }
 
 static const Pass *as_pass(const struct sonoc_pass *from, Pass *to) {
-    *to = (Pass){.name = from->name, .summary = from->summary, .promise = (PassClass)from->promise, .level = from->level,
-                  .for_files = from->for_files};
+    *to = (Pass){.name = from->name,
+                 .summary = from->summary,
+                 .promise = (PassClass)from->promise,
+                 .level = from->level,
+                 .for_files = from->for_files};
     return to;
 }
 
@@ -61,7 +65,8 @@ int command_passes(Session *s) {
     Json j = {.out = stdout};
     if (!s->options->json) {
         for (const Pass *p = passes; p->name; p++) print_pass(p);
-        for (int i = 0; i < registry_passes(&s->unit); i++) print_pass(as_pass(registry_pass(&s->unit, i), &(Pass){0}));
+        for (int i = 0; i < registry_passes(&s->unit); i++)
+            print_pass(as_pass(registry_pass(&s->unit, i), &(Pass){0}));
         printf("\npipeline: %s\n", pass_standard_pipeline);
         return STATUS_OK;
     }
@@ -70,7 +75,8 @@ int command_passes(Session *s) {
     json_text(&j, "pipeline", pass_standard_pipeline);
     json_begin(&j, "passes", '[');
     for (const Pass *p = passes; p->name; p++) json_pass(&j, p);
-    for (int i = 0; i < registry_passes(&s->unit); i++) json_pass(&j, as_pass(registry_pass(&s->unit, i), &(Pass){0}));
+    for (int i = 0; i < registry_passes(&s->unit); i++)
+        json_pass(&j, as_pass(registry_pass(&s->unit, i), &(Pass){0}));
     json_end(&j, ']');
     json_end(&j, '}');
     return STATUS_OK;

@@ -1,4 +1,5 @@
-/* passing.c - the passes as the options say, and what they told: remarks as text or JSON, on stderr. */
+/* passing.c - the passes as the options say, and what they told: remarks as text or JSON, on
+ * stderr. */
 #include "pipeline.h"
 
 #include "check.h"
@@ -8,7 +9,9 @@
 #include <string.h>
 
 static PassClass class_of(const char *exactness) {
-    return !strcmp(exactness, "bit") ? CLASS_BIT : !strcmp(exactness, "real") ? CLASS_REAL : CLASS_FAST;
+    return !strcmp(exactness, "bit")    ? CLASS_BIT
+           : !strcmp(exactness, "real") ? CLASS_REAL
+                                        : CLASS_FAST;
 }
 
 PassOptions session_pass_options(const Session *s, PassReport *report) {
@@ -41,7 +44,8 @@ static void print_saved(const char *what, int64_t saved) {
 
 static void print_remark(const Remark *r) {
     bool matched = r->kind == REMARK_MATCHED;
-    fprintf(stderr, "%s: %s: %s '%s': %s", r->pass, matched ? "done" : "missed", r->op, r->node, r->text);
+    fprintf(stderr, "%s: %s: %s '%s': %s", r->pass, matched ? "done" : "missed", r->op, r->node,
+            r->text);
     if (matched) {
         print_saved("nodes", r->saved.nodes);
         print_saved("multiply-adds", r->saved.macs);
@@ -71,8 +75,10 @@ static void print_remarks(const PassReport *report, bool as_json) {
     Json j = {.out = stderr};
     if (as_json) json_begin(&j, NULL, '[');
     for (int i = 0; i < report->remarks.n; i++)
-        if (as_json) json_remark(&j, &report->remarks.at[i]);
-        else print_remark(&report->remarks.at[i]);
+        if (as_json)
+            json_remark(&j, &report->remarks.at[i]);
+        else
+            print_remark(&report->remarks.at[i]);
     if (as_json) json_end(&j, ']');
 }
 
@@ -89,15 +95,22 @@ static bool check_passes(Session *s, const PassOptions *options) {
     session_stage(s, "checking passes");
     if (passes_check(s->graph, options, &r)) {
         if (r.unchecked)
-            diag_note(&s->unit, "%d passes could not be checked; the last: %s", r.unchecked, r.unchecked_why);
-        const char *size = arena_format(s->unit.arena, ", at extents of at most %" PRId64, r.shrunk_to);
-        diag_note(&s->unit, "%d passes changed the graph and kept their promise%s", r.checked, r.shrunk_to ? size : "");
+            diag_note(&s->unit, "%d passes could not be checked; the last: %s", r.unchecked,
+                      r.unchecked_why);
+        const char *size =
+            arena_format(s->unit.arena, ", at extents of at most %" PRId64, r.shrunk_to);
+        diag_note(&s->unit, "%d passes changed the graph and kept their promise%s", r.checked,
+                  r.shrunk_to ? size : "");
         if (r.whole) diag_note(&s->unit, "%d of them were judged by the whole graph", r.whole);
         return true;
     }
     const Pass *p = pass_find(r.pass);
-    const char *where = r.rewrite ? arena_format(s->unit.arena, "rewrite %" PRId64 " of it, at %s '%s': ", r.rewrite, r.op, r.node) : "";
-    diag(&s->unit, NO_PLACE, D_PASS_BROKEN, r.pass, p ? pass_class_names[p->promise] : "?", where, r.what);
+    const char *where =
+        r.rewrite ? arena_format(s->unit.arena,
+                                 "rewrite %" PRId64 " of it, at %s '%s': ", r.rewrite, r.op, r.node)
+                  : "";
+    diag(&s->unit, NO_PLACE, D_PASS_BROKEN, r.pass, p ? pass_class_names[p->promise] : "?", where,
+         r.what);
     return write_reduced(s, &r) && false;
 }
 

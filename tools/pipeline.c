@@ -11,10 +11,17 @@ static void tell_stage(void *context, const char *what) { session_stage(context,
 void pipeline_begin(Session *s) {
     const Options *o = s->options;
     s->driver = (Driver){
-        .unit = &s->unit, .path = o->operand, .choices = o->choices, .dims = o->dim.at, .n_dims = o->dim.n, .rules = o->rules,
-        .target = o->target ? target_find(o->target) : &targets[0], .check_kernels = o->verify_each,
+        .unit = &s->unit,
+        .path = o->operand,
+        .choices = o->choices,
+        .dims = o->dim.at,
+        .n_dims = o->dim.n,
+        .rules = o->rules,
+        .target = o->target ? target_find(o->target) : &targets[0],
+        .check_kernels = o->verify_each,
         .shared = o->target && !strcmp(o->target, "multi") ? target_multi(0) : NULL,
-        .stage = tell_stage, .context = s,
+        .stage = tell_stage,
+        .context = s,
     };
 #define LIMIT(field, standard, what) s->driver.import.limits.field = o->max_##field.value;
 #include "limits.def"
@@ -56,8 +63,9 @@ struct sonoc_model *pipeline_model(Session *s, const Program *p, const char *bac
 
 /* Who wants to see the passes at work is not served from the cache. */
 static bool watches_passes(const Options *o) {
-    return o->remarks || o->print_before || o->print_after || o->print_before_all || o->print_after_all ||
-           o->print_changed || o->dot || o->verify_each || o->check_passes || o->time_passes || o->trace;
+    return o->remarks || o->print_before || o->print_after || o->print_before_all ||
+           o->print_after_all || o->print_changed || o->dot || o->verify_each || o->check_passes ||
+           o->time_passes || o->trace;
 }
 
 static const Program *compile(void *context) {
@@ -75,10 +83,17 @@ struct sonoc_model *pipeline_kept_model(Session *s) {
     bool kept = !o->no_cache && cache_folder(folder);
     s->driver.plain = o->plain;
     Recipe recipe = {
-        .driver = &s->driver, .passes = &passes_chosen, .backend = o->backend ? o->backend : backends[0].name,
+        .driver = &s->driver,
+        .passes = &passes_chosen,
+        .backend = o->backend ? o->backend : backends[0].name,
         .compiler = o->cc,
-        .plugins = o->plugin.at, .n_plugins = o->plugin.n, .cache = kept ? folder : NULL,
-        .cache_bytes = o->cache_bytes.value, .whole = watches_passes(o), .compile = compile, .context = s,
+        .plugins = o->plugin.at,
+        .n_plugins = o->plugin.n,
+        .cache = kept ? folder : NULL,
+        .cache_bytes = o->cache_bytes.value,
+        .whole = watches_passes(o),
+        .compile = compile,
+        .context = s,
     };
     m->threads = crew_workers(o->threads.value);
     return model_make(m, &recipe) ? m : NULL;

@@ -1,4 +1,5 @@
-/* ports.c - tensors for the inputs and outputs of a program: from files, from random numbers, from a run. */
+/* ports.c - tensors for the inputs and outputs of a program: from files, from random numbers, from
+ * a run. */
 #include "ports.h"
 
 #include "graph_run.h"
@@ -29,7 +30,8 @@ static bool same_type(DType given, DType wanted) {
 
 static bool type_fail(Session *s, const Tensor *t, const struct sonoc_port *port) {
     Arena *a = s->unit.arena;
-    return diag(&s->unit, NO_PLACE, D_TENSOR_TYPE, port->name, describe(a, t->dtype, t->rank, t->dims),
+    return diag(&s->unit, NO_PLACE, D_TENSOR_TYPE, port->name,
+                describe(a, t->dtype, t->rank, t->dims),
                 describe(a, dtype_from_onnx(port->dtype), port->rank, port->dims));
 }
 
@@ -39,10 +41,13 @@ static bool read_sets(Session *s, const TextList *files, const char *role, Tenso
     return true;
 }
 
-static bool given_input(Session *s, const TensorSet *set, const struct sonoc_port *port, int position, const Tensor **to) {
+static bool given_input(Session *s, const TensorSet *set, const struct sonoc_port *port,
+                        int position, const Tensor **to) {
     *to = tensor_set_find(set, port->name, position);
     if (!*to) return diag(&s->unit, NO_PLACE, D_INPUT_ABSENT, port->name);
-    return same_dims(*to, port) && same_type((*to)->dtype, dtype_from_onnx(port->dtype)) ? true : type_fail(s, *to, port);
+    return same_dims(*to, port) && same_type((*to)->dtype, dtype_from_onnx(port->dtype))
+               ? true
+               : type_fail(s, *to, port);
 }
 
 const Tensor **ports_inputs(Session *s, const Model *m) {
@@ -52,11 +57,13 @@ const Tensor **ports_inputs(Session *s, const Model *m) {
     if (!ok) return NULL;
     uint64_t state = (uint64_t)s->options->seed.value;
     if (is_random && m->n_inputs)
-        diag_note(&s->unit, "no --inputs: the inputs are random, of seed %" PRId64, s->options->seed.value);
+        diag_note(&s->unit, "no --inputs: the inputs are random, of seed %" PRId64,
+                  s->options->seed.value);
     for (int i = 0; i < m->n_inputs; i++) {
         const struct sonoc_port *port = &m->inputs[i];
         if (is_random)
-            inputs[i] = tensor_random(s->unit.arena, dtype_from_onnx(port->dtype), port->rank, port->dims, &state);
+            inputs[i] = tensor_random(s->unit.arena, dtype_from_onnx(port->dtype), port->rank,
+                                      port->dims, &state);
         else
             ok &= given_input(s, &set, port, i, &inputs[i]);
     }
@@ -97,7 +104,8 @@ const Tensor **ports_expected(Session *s, const Model *m) {
         if (!expected[i])
             ok = diag(&s->unit, NO_PLACE, D_OUTPUT_ABSENT, port->name);
         else if (!same_dims(expected[i], port) ||
-                 (!same_type(expected[i]->dtype, dtype_from_onnx(port->dtype)) && expected[i]->dtype != DT_F64))
+                 (!same_type(expected[i]->dtype, dtype_from_onnx(port->dtype)) &&
+                  expected[i]->dtype != DT_F64))
             ok = type_fail(s, expected[i], port);
     }
     return ok ? expected : NULL;

@@ -1,4 +1,5 @@
-/* profile.c - sonoc profile: when each kernel ran, as a trace for Chrome's viewer and as a picture. */
+/* profile.c - sonoc profile: when each kernel ran, as a trace for Chrome's viewer and as a
+ * picture. */
 #include "command.h"
 
 #include "json.h"
@@ -43,7 +44,8 @@ static void trace_kernel(Json *j, const Program *p, const Measurement *m, int ru
 }
 
 /* What other workers did; the caller's time is that of the kernels. */
-static void trace_part(Json *j, const Program *p, const Measurement *m, const Part *part, int worker) {
+static void trace_part(Json *j, const Program *p, const Measurement *m, const Part *part,
+                       int worker) {
     json_begin(j, NULL, '{');
     json_text(j, "name", p->kernels.at[part->kernel]->name);
     json_text(j, "cat", kind_of(p, part->kernel));
@@ -71,20 +73,25 @@ static void print_trace(FILE *out, const Program *p, const Measurement *m) {
     json_end(&j, '}');
 }
 
-/* The picture: the shortest run from left to right, a bar for each thread, and how much each kind of operator takes. */
+/* The picture: the shortest run from left to right, a bar for each thread, and how much each kind
+ * of operator takes. */
 
 enum { WIDTH = 1400, LEFT = 10, BAR_TOP = 44, BAR = 60, THREAD = 30, ROW = 20, LABEL_WIDTH = 7 };
 
-static const char *const colours[] = {"#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb",
-                                      "#994f00", "#006cd1", "#e1be6a", "#40b0a6", "#5d3a9b"};
+static const char *const colours[] = {"#4477aa", "#ee6677", "#228833", "#ccbb44",
+                                      "#66ccee", "#aa3377", "#bbbbbb", "#994f00",
+                                      "#006cd1", "#e1be6a", "#40b0a6", "#5d3a9b"};
 
 /* A kind of operator and the seconds that its kernels took. */
-typedef struct Kind { const char *name; double seconds; } Kind;
+typedef struct Kind {
+    const char *name;
+    double seconds;
+} Kind;
 typedef struct Picture {
     const Program *program;
     const Measurement *measured;
     Text out;
-    int run;                     /* the shortest */
+    int run; /* the shortest */
     VEC(Kind) kinds;
 } Picture;
 
@@ -93,7 +100,8 @@ static double run_seconds(const Measurement *m, int run) {
 }
 
 static double kernel_seconds(const Picture *v, int k) {
-    return measured_moment(v->measured, v->run, k + 1)->time - measured_moment(v->measured, v->run, k)->time;
+    return measured_moment(v->measured, v->run, k + 1)->time -
+           measured_moment(v->measured, v->run, k)->time;
 }
 
 static int kind_number(Picture *v, int k) {
@@ -114,25 +122,33 @@ static void add_escaped(Text *out, const char *text) {
     }
 }
 
-static const char *colour_of(int kind) { return colours[kind % (int)(sizeof colours / sizeof *colours)]; }
+static const char *colour_of(int kind) {
+    return colours[kind % (int)(sizeof colours / sizeof *colours)];
+}
 
 static void draw_kernel(Picture *v, int k, double scale) {
     const Kernel *kernel = v->program->kernels.at[k];
-    double begin = measured_moment(v->measured, v->run, k)->time - measured_moment(v->measured, v->run, 0)->time;
+    double begin = measured_moment(v->measured, v->run, k)->time -
+                   measured_moment(v->measured, v->run, 0)->time;
     double took = kernel_seconds(v, k), width = took * scale;
     int kind = kind_number(v, k);
     v->kinds.at[kind].seconds += took;
     text_add(&v->out, "<g><title>");
     add_escaped(&v->out, kernel->name);
-    text_add(&v->out, ": %.3f ms, %.1f GFLOP/s, %.1f GB/s\n", 1e3 * took, took > 0 ? 2e-9 * (double)kernel->macs / took : 0,
+    text_add(&v->out, ": %.3f ms, %.1f GFLOP/s, %.1f GB/s\n", 1e3 * took,
+             took > 0 ? 2e-9 * (double)kernel->macs / took : 0,
              took > 0 ? 1e-9 * (double)kernel->bytes / took : 0);
     add_escaped(&v->out, first_line(v->program, kernel->comment));
-    text_add(&v->out, "</title><rect x=\"%.2f\" y=\"%d\" width=\"%.2f\" height=\"%d\" fill=\"%s\" stroke=\"#fff\" stroke-width=\".4\"/>",
+    text_add(&v->out,
+             "</title><rect x=\"%.2f\" y=\"%d\" width=\"%.2f\" height=\"%d\" fill=\"%s\" "
+             "stroke=\"#fff\" stroke-width=\".4\"/>",
              LEFT + begin * scale, BAR_TOP, width, BAR, colour_of(kind));
     int letters = (int)(width / LABEL_WIDTH);
     if (letters >= 3) {
-        text_add(&v->out, "<text x=\"%.2f\" y=\"%d\" fill=\"#fff\">", LEFT + begin * scale + 3, BAR_TOP + BAR / 2 + 4);
-        add_escaped(&v->out, arena_format(v->program->unit->arena, "%.*s", letters - 1, kernel->name));
+        text_add(&v->out, "<text x=\"%.2f\" y=\"%d\" fill=\"#fff\">", LEFT + begin * scale + 3,
+                 BAR_TOP + BAR / 2 + 4);
+        add_escaped(&v->out,
+                    arena_format(v->program->unit->arena, "%.*s", letters - 1, kernel->name));
         text_add(&v->out, "</text>");
     }
     text_add(&v->out, "</g>\n");
@@ -141,8 +157,9 @@ static void draw_kernel(Picture *v, int k, double scale) {
 static void draw_part(Picture *v, const Part *part, int worker, double scale) {
     if (part->run != v->run) return;
     double begin = part->begin - measured_moment(v->measured, v->run, 0)->time;
-    text_add(&v->out, "<rect x=\"%.2f\" y=\"%d\" width=\"%.2f\" height=\"%d\" fill=\"%s\"/>\n", LEFT + begin * scale,
-             BAR_TOP + BAR + 2 + (worker - 1) * THREAD, (part->end - part->begin) * scale, THREAD - 2,
+    text_add(&v->out, "<rect x=\"%.2f\" y=\"%d\" width=\"%.2f\" height=\"%d\" fill=\"%s\"/>\n",
+             LEFT + begin * scale, BAR_TOP + BAR + 2 + (worker - 1) * THREAD,
+             (part->end - part->begin) * scale, THREAD - 2,
              colour_of(kind_number(v, part->kernel)));
 }
 
@@ -152,10 +169,12 @@ static void draw_legend(Picture *v, double total) {
     for (int i = 0; i < v->kinds.n; i++) {
         const Kind *kind = &v->kinds.at[i];
         int y = bars_end(v->measured) + 20 + ROW * i;
-        text_add(&v->out, "<rect x=\"%d\" y=\"%d\" width=\"12\" height=\"12\" fill=\"%s\"/>", LEFT, y, colour_of(i));
+        text_add(&v->out, "<rect x=\"%d\" y=\"%d\" width=\"12\" height=\"12\" fill=\"%s\"/>", LEFT,
+                 y, colour_of(i));
         text_add(&v->out, "<text x=\"%d\" y=\"%d\">", LEFT + 18, y + 10);
         add_escaped(&v->out, kind->name);
-        text_add(&v->out, " %.3f ms, %.1f %%</text>\n", 1e3 * kind->seconds, total > 0 ? 100 * kind->seconds / total : 0);
+        text_add(&v->out, " %.3f ms, %.1f %%</text>\n", 1e3 * kind->seconds,
+                 total > 0 ? 100 * kind->seconds / total : 0);
     }
 }
 
@@ -166,12 +185,17 @@ static void draw_all(Picture *v) {
     double total = run_seconds(m, v->run);
     for (int k = 0; k < m->n_kernels; k++) kind_number(v, k);
     int height = bars_end(m) + 30 + ROW * v->kinds.n;
-    text_add(&v->out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" font-size=\"11\">\n",
+    text_add(&v->out,
+             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
+             "font-family=\"sans-serif\" font-size=\"11\">\n",
              WIDTH + 2 * LEFT, height);
-    text_add(&v->out, "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n<text x=\"%d\" y=\"24\" font-size=\"15\">", LEFT);
+    text_add(&v->out,
+             "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n<text x=\"%d\" y=\"24\" "
+             "font-size=\"15\">",
+             LEFT);
     add_escaped(&v->out, v->program->name);
-    text_add(&v->out, ": %d kernels, %d thread%s, %.3f ms</text>\n", m->n_kernels, m->workers, m->workers == 1 ? "" : "s",
-             1e3 * total);
+    text_add(&v->out, ": %d kernels, %d thread%s, %.3f ms</text>\n", m->n_kernels, m->workers,
+             m->workers == 1 ? "" : "s", 1e3 * total);
     double scale = total > 0 ? WIDTH / total : 0;
     for (int k = 0; k < m->n_kernels; k++) draw_kernel(v, k, scale);
     for (int w = 1; w < m->workers; w++)
@@ -203,7 +227,9 @@ static bool add_picture(Session *s, const Program *p, const Measurement *m) {
 int command_profile(Session *s) {
     const Options *o = s->options;
     if ((!o->output && !o->svg) || !o->runs.value || o->runs.value > INT32_MAX / 2) {
-        fprintf(stderr, "sonoc profile: %s\n", o->output || o->svg ? "--runs should be 1 or more" : "-o FILE.json or --svg FILE.svg is missing");
+        fprintf(stderr, "sonoc profile: %s\n",
+                o->output || o->svg ? "--runs should be 1 or more"
+                                    : "-o FILE.json or --svg FILE.svg is missing");
         return STATUS_USAGE;
     }
     Program *p = pipeline_program(s, o->plain);
@@ -211,9 +237,11 @@ int command_profile(Session *s) {
     const Tensor **inputs = model ? ports_inputs(s, model) : NULL;
     Measurement m;
     session_stage(s, "measuring");
-    bool ok = inputs && measure(s, model, inputs, (int)o->warmup.value, (int)o->runs.value, false, &m);
+    bool ok =
+        inputs && measure(s, model, inputs, (int)o->warmup.value, (int)o->runs.value, false, &m);
     sonoc_close(model);
     session_stage(s, "writing");
-    ok = ok && (!o->output || add_trace(s, p, &m)) && (!o->svg || add_picture(s, p, &m)) && output_commit(&s->unit, &s->outputs);
+    ok = ok && (!o->output || add_trace(s, p, &m)) && (!o->svg || add_picture(s, p, &m)) &&
+         output_commit(&s->unit, &s->outputs);
     return ok ? STATUS_OK : diag_status(&s->unit);
 }

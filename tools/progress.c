@@ -1,4 +1,5 @@
-/* progress.c - a thread that, once a stage has lasted a second, tells its name and time until it ends. */
+/* progress.c - a thread that, once a stage has lasted a second, tells its name and time until it
+ * ends. */
 #include "progress.h"
 
 #include <pthread.h>
@@ -13,7 +14,7 @@ struct Progress {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     const char *stage;
-    struct timespec start;       /* of the stage */
+    struct timespec start; /* of the stage */
     bool over, shown;
 };
 

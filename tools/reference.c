@@ -1,4 +1,5 @@
-/* reference.c - runs a registered operator's reference function: for a model that is one such node. */
+/* reference.c - runs a registered operator's reference function: for a model that is one such
+ * node. */
 #include "reference.h"
 
 #include "custom.h"
@@ -28,7 +29,8 @@ static const Tensor *aligned(Session *s, const Tensor *t) {
     return copy;
 }
 
-static const Tensor *input_of(Session *s, const Model *m, const Value *v, const Tensor *const *inputs) {
+static const Tensor *input_of(Session *s, const Model *m, const Value *v,
+                              const Tensor *const *inputs) {
     if (!v) return NULL;
     if (v->constant) return aligned(s, v->constant);
     for (int i = 0; i < m->n_inputs; i++)
@@ -42,20 +44,23 @@ static Tensor *room_for(Session *s, const Value *v) {
     return v ? tensor_new(s->unit.arena, v->dtype, v->rank, dims) : NULL;
 }
 
-static const Tensor *output_of(const Node *n, Tensor *const *results, const struct sonoc_port *port) {
+static const Tensor *output_of(const Node *n, Tensor *const *results,
+                               const struct sonoc_port *port) {
     for (int k = 0; k < n->n_outputs; k++)
         if (n->outputs[k] && !strcmp(n->outputs[k]->name, port->name)) return results[k];
     return NULL;
 }
 
-const Tensor **reference_run(Session *s, const Graph *g, const Model *m, const Tensor *const *inputs) {
+const Tensor **reference_run(Session *s, const Graph *g, const Model *m,
+                             const Tensor *const *inputs) {
     Arena *a = s->unit.arena;
     Node *n = g->nodes.at[0];
     const Tensor **given = NEW_ARRAY(a, const Tensor *, n->n_inputs);
     Tensor **results = NEW_ARRAY(a, Tensor *, n->n_outputs);
     for (int k = 0; k < n->n_inputs; k++) given[k] = input_of(s, m, n->inputs[k], inputs);
     for (int k = 0; k < n->n_outputs; k++) results[k] = room_for(s, n->outputs[k]);
-    if (!node_reference(&s->unit, n, given, results)) return refuse(s, "the operator has no reference function"), NULL;
+    if (!node_reference(&s->unit, n, given, results))
+        return refuse(s, "the operator has no reference function"), NULL;
     const Tensor **outputs = NEW_ARRAY(a, const Tensor *, m->n_outputs + 1);
     for (int i = 0; i < m->n_outputs; i++) outputs[i] = output_of(n, results, &m->outputs[i]);
     for (int i = 0; i < m->n_outputs; i++)

@@ -1,8 +1,9 @@
 /* roof.c - two kernels that measure the machine, as text of the loop IR.
  *
- * The first multiplies and adds on registers, in as many chains as hide the latency (from different numbers, for
- * compilers see what is equal); the second sums over more memory than caches hold.  Every number is a function of the
- * lanes, so that vectors are as wide as the target's; threads share both. */
+ * The first multiplies and adds on registers, in as many chains as hide the latency (from different
+ * numbers, for compilers see what is equal); the second sums over more memory than caches hold.
+ * Every number is a function of the lanes, so that vectors are as wide as the target's; threads
+ * share both. */
 #include "roof.h"
 
 #include "graph_run.h"
@@ -14,11 +15,16 @@ static void add_products(Text *text, const Target *t) {
     int l = t->lanes, n = CHAINS * l;
     text_add(text, "kernel products \"\" macs %lld bytes 0 {\n", (long long)SHARES * STEPS * n);
     text_add(text, "for parallel t in %d {\nlocal s : f32[%d] lanes %d\n", SHARES, n, l);
-    text_add(text, "for unroll c in %d { for lanes l in %d { s[c*%d + l] = x[t*%d + c*%d + l] } }\n", CHAINS, l, l, n, l);
-    text_add(text, "for k in %d { for unroll c in %d { for lanes l in %d { s[c*%d + l] ", STEPS, CHAINS, l, l);
+    text_add(text,
+             "for unroll c in %d { for lanes l in %d { s[c*%d + l] = x[t*%d + c*%d + l] } }\n",
+             CHAINS, l, l, n, l);
+    text_add(text, "for k in %d { for unroll c in %d { for lanes l in %d { s[c*%d + l] ", STEPS,
+             CHAINS, l, l);
     text_add(text, t->fma ? "fma= x[l], x[%d + l]" : "+= x[l]*x[%d + l]", l);
-    text_add(text, " } } }\nfor unroll c in %d { for lanes l in %d { y[t*%d + c*%d + l] = s[c*%d + l] } }\n}\n}\n", CHAINS,
-             l, n, l, l);
+    text_add(text,
+             " } } }\nfor unroll c in %d { for lanes l in %d { y[t*%d + c*%d + l] = s[c*%d + l] } "
+             "}\n}\n}\n",
+             CHAINS, l, n, l, l);
 }
 
 static void add_reads(Text *text, const Target *t) {
@@ -26,9 +32,14 @@ static void add_reads(Text *text, const Target *t) {
     text_add(text, "kernel reads \"\" macs 0 bytes %d {\n", WIDE);
     text_add(text, "for parallel t in %d {\nlocal s : f32[%d] lanes %d\n", SHARES, n, l);
     text_add(text, "for unroll c in %d { for lanes l in %d { s[c*%d + l] = 0.0 } }\n", SUMS, l, l);
-    text_add(text, "for k in %d { for unroll c in %d { for lanes l in %d { s[c*%d + l] += x[t*%d + k*%d + c*%d + l] } } }\n",
+    text_add(text,
+             "for k in %d { for unroll c in %d { for lanes l in %d { s[c*%d + l] += x[t*%d + k*%d "
+             "+ c*%d + l] } } }\n",
              share / n, SUMS, l, l, share, n, l);
-    text_add(text, "for unroll c in %d { for lanes l in %d { y[t*%d + c*%d + l] = s[c*%d + l] } }\n}\n}\n", SUMS, l, n, l, l);
+    text_add(
+        text,
+        "for unroll c in %d { for lanes l in %d { y[t*%d + c*%d + l] = s[c*%d + l] } }\n}\n}\n",
+        SUMS, l, n, l, l);
 }
 
 static const char *roof_text(Arena *a, const Target *t) {

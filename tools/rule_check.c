@@ -1,10 +1,10 @@
 /* rule_check.c - tries rewrite rules on instances of their patterns.
  *
- * BIT: the same bits before and after, NaN for NaN, on inputs with NaN, infinities, -0 and denormals among them.
- * REAL: both are compared with the pattern run in f64 on the same inputs; the error may grow by a factor.
- * FAST: the error may be a part of the largest result.
- * Instances on which a condition fails, and graphs that nearly have the pattern, have to stay as they are, or become
- * what they were. */
+ * BIT: the same bits before and after, NaN for NaN, on inputs with NaN, infinities, -0 and
+ * denormals among them. REAL: both are compared with the pattern run in f64 on the same inputs; the
+ * error may grow by a factor. FAST: the error may be a part of the largest result. Instances on
+ * which a condition fails, and graphs that nearly have the pattern, have to stay as they are, or
+ * become what they were. */
 #include "rule_check.h"
 
 #include "graph_run.h"
@@ -13,7 +13,13 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_SEEDS = 1500, SEEDS_OF_MISSES = 200, FEWEST_MISSES = 3, REAL_FACTOR = 4, REAL_ULPS = 8 };
+enum {
+    MOST_SEEDS = 1500,
+    SEEDS_OF_MISSES = 200,
+    FEWEST_MISSES = 3,
+    REAL_FACTOR = 4,
+    REAL_ULPS = 8
+};
 static const double fast_part = 0x1p-8;
 
 typedef struct Sample {
@@ -33,22 +39,26 @@ static uint64_t draw(Sample *t) {
 /* Inputs. */
 
 static double draw_special(Sample *t, DType type) {
-    static const double specials[] = {NAN, INFINITY, -INFINITY, 0.0, -0.0, 1, -1, 0.5, -0.5, 1.5, 2.5, -2.5, 3e-45, 1e-310,
-                                      6e-8, -3e-45, 65504, 1e30, -1e30, 0x1p23, 0x1p52};
+    static const double specials[] = {NAN,  INFINITY, -INFINITY, 0.0,  -0.0,  1,      -1,
+                                      0.5,  -0.5,     1.5,       2.5,  -2.5,  3e-45,  1e-310,
+                                      6e-8, -3e-45,   65504,     1e30, -1e30, 0x1p23, 0x1p52};
     if (draw(t) % 3 == 0) return specials[draw(t) % (sizeof specials / sizeof *specials)];
     double x = (double)(int64_t)(draw(t) % 2000001) / 1000 - 1000;
     return type == DT_F64 ? x / 3 : x;
 }
 
 static void put_float(Sample *t, DType type, void *at) {
-    double x = t->rule->promise == CLASS_BIT ? draw_special(t, type) : (double)(draw(t) % 6000001) / 1000000 - 3;
+    double x = t->rule->promise == CLASS_BIT ? draw_special(t, type)
+                                             : (double)(draw(t) % 6000001) / 1000000 - 3;
     const Tensor *one = tensor_scalar(t->unit->arena, type, x);
     memcpy(at, one->data, (size_t)dtypes[type].bytes);
 }
 
 static void put_int(Sample *t, DType type, void *at) {
-    static const uint64_t specials[] = {0, 1, 2, UINT64_MAX, UINT64_C(1) << 63, 128, 127, 32768, INT64_MAX, INT32_MAX};
-    uint64_t x = draw(t) % 2 ? specials[draw(t) % (sizeof specials / sizeof *specials)] : draw(t) ^ draw(t) << 30;
+    static const uint64_t specials[] = {0,   1,   2,     UINT64_MAX, UINT64_C(1) << 63,
+                                        128, 127, 32768, INT64_MAX,  INT32_MAX};
+    uint64_t x = draw(t) % 2 ? specials[draw(t) % (sizeof specials / sizeof *specials)]
+                             : draw(t) ^ draw(t) << 30;
     if (t->rule->promise != CLASS_BIT) x = draw(t) % 7;
     if (type == DT_BOOL) x &= 1;
     memcpy(at, &x, (size_t)dtypes[type].bytes);
@@ -86,9 +96,11 @@ static const char *printed(Unit *u, const Graph *g) {
 
 static bool same_bits(const Tensor *a, const Tensor *b, int64_t i) {
     size_t bytes = (size_t)dtypes[a->dtype].bytes;
-    const char *x = (const char *)a->data + (size_t)i * bytes, *y = (const char *)b->data + (size_t)i * bytes;
+    const char *x = (const char *)a->data + (size_t)i * bytes,
+               *y = (const char *)b->data + (size_t)i * bytes;
     if (!memcmp(x, y, bytes)) return true;
-    return dtype_is_float(a->dtype) && isnan(tensor_get_double(a, i)) && isnan(tensor_get_double(b, i));
+    return dtype_is_float(a->dtype) && isnan(tensor_get_double(a, i)) &&
+           isnan(tensor_get_double(b, i));
 }
 
 static int64_t first_other_bits(const Tensor *got, const Tensor *want) {
@@ -101,8 +113,10 @@ static double epsilon_of(DType type) {
     return type == DT_F64 ? 0x1p-52 : type == DT_F32 ? 0x1p-23 : type == DT_F16 ? 0x1p-10 : 0x1p-7;
 }
 
-/* The largest error where the reference is finite; NaN and infinity in its place are the largest of all. */
-static double largest_error(const Tensor *t, const Tensor *reference, int64_t *where, double *scale) {
+/* The largest error where the reference is finite; NaN and infinity in its place are the largest of
+ * all. */
+static double largest_error(const Tensor *t, const Tensor *reference, int64_t *where,
+                            double *scale) {
     double worst = 0;
     *scale = 0;
     *where = -1;
@@ -120,11 +134,13 @@ static double largest_error(const Tensor *t, const Tensor *reference, int64_t *w
 }
 
 /* -1: within the bound. */
-static int64_t first_beyond(Sample *t, const Tensor *got, const Tensor *want, const Tensor *reference) {
+static int64_t first_beyond(Sample *t, const Tensor *got, const Tensor *want,
+                            const Tensor *reference) {
     int64_t where, unused;
     double scale;
     if (!dtype_is_float(got->dtype)) return first_other_bits(got, want);
-    double before = largest_error(want, reference, &unused, &scale), after = largest_error(got, reference, &where, &scale);
+    double before = largest_error(want, reference, &unused, &scale),
+           after = largest_error(got, reference, &where, &scale);
     double allowed = REAL_FACTOR * before + REAL_ULPS * epsilon_of(got->dtype) * scale;
     if (t->rule->promise == CLASS_FAST) allowed = fmax(allowed, fast_part * scale);
     double part = after > 0 ? after / allowed : 0;
@@ -137,11 +153,13 @@ static bool compare(Sample *t, const char *before, const char *after) {
     for (int i = 0; i < t->before->outputs.n; i++) {
         const Tensor *got = t->got[i], *want = t->want[i];
         const Tensor *right = t->reference ? t->reference[i] : want;
-        int64_t k = t->rule->promise == CLASS_BIT ? first_other_bits(got, want) : first_beyond(t, got, want, right);
+        int64_t k = t->rule->promise == CLASS_BIT ? first_other_bits(got, want)
+                                                  : first_beyond(t, got, want, right);
         if (k < 0) continue;
         Text text = {.arena = t->unit->arena};
-        text_add(&text, "output '%s', element %" PRId64 ": %.9g becomes %.9g", t->before->outputs.at[i]->name, k,
-                 tensor_get_double(want, k), tensor_get_double(got, k));
+        text_add(&text, "output '%s', element %" PRId64 ": %.9g becomes %.9g",
+                 t->before->outputs.at[i]->name, k, tensor_get_double(want, k),
+                 tensor_get_double(got, k));
         if (t->reference) text_add(&text, ", in f64 %.17g", tensor_get_double(right, k));
         text_add(&text, "\n");
         print_graph(&text, "before", before);
@@ -162,17 +180,20 @@ static bool apply(Sample *t, RulesDone *done) {
 /* False: what the rule made of a graph is not what it was. */
 static bool judge(Sample *t, uint64_t seed) {
     Unit *u = t->unit;
-    const char *before = printed(u, t->before), *after = printed(u, t->after), *broken = graph_check(t->after);
+    const char *before = printed(u, t->before), *after = printed(u, t->after),
+               *broken = graph_check(t->after);
     if (broken) BUG(u, "rule %s: %s", t->rule->name, broken);
     const Tensor **inputs = NEW_ARRAY(u->arena, const Tensor *, t->before->inputs.n + 1);
     const char *why;
     t->state = seed;
-    for (int i = 0; i < t->before->inputs.n; i++) inputs[i] = draw_input(t, t->before->inputs.at[i]);
+    for (int i = 0; i < t->before->inputs.n; i++)
+        inputs[i] = draw_input(t, t->before->inputs.at[i]);
     t->want = graph_run(u->arena, t->before, inputs, false, &why);
     if (!t->want) return true;
     t->got = graph_run(u->arena, t->after, inputs, false, &why);
     if (!t->got) BUG(u, "rule %s: what it makes cannot be run: %s\n%s", t->rule->name, why, after);
-    t->reference = t->rule->promise == CLASS_BIT ? NULL : graph_run(u->arena, t->before, inputs, true, &why);
+    t->reference =
+        t->rule->promise == CLASS_BIT ? NULL : graph_run(u->arena, t->before, inputs, true, &why);
     t->result->instances++;
     return compare(t, before, after);
 }
@@ -201,7 +222,9 @@ static bool try_near_miss(Sample *t, uint64_t seed) {
     return true;
 }
 
-static bool try_seed(Sample *t, uint64_t seed) { return try_instance(t, seed) && try_near_miss(t, seed); }
+static bool try_seed(Sample *t, uint64_t seed) {
+    return try_instance(t, seed) && try_near_miss(t, seed);
+}
 
 /* Each trial has a unit of its own: many leave nothing behind. */
 static bool try_apart(Unit *u, const Rule *rule, uint64_t seed, RuleCheck *result) {

@@ -38,7 +38,8 @@ static Value *input_like(Graph *g, const Value *v) {
 
 bool rule_miss(Graph *g, uint64_t seed) {
     uint64_t state = seed;
-    int node = (int)(random_next(&state) >> 33) % g->nodes.n, operand = (int)(random_next(&state) >> 33);
+    int node = (int)(random_next(&state) >> 33) % g->nodes.n,
+        operand = (int)(random_next(&state) >> 33);
     bool wants_operator = random_next(&state) >> 63;
     Node *n = g->nodes.at[node];
     const OpInfo *relative = relative_of(n->op, operand);

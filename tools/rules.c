@@ -7,8 +7,11 @@
 
 static void print_rule(Json *j, const Options *o, const Rule *r, const RuleCheck *c) {
     if (!o->json) {
-        printf("%-22s %-4s -O%d  %s:%d", r->name, pass_class_names[r->promise], r->level, r->file, r->line);
-        if (c) printf("  %d instances, %d refusals, %d near misses", c->instances, c->refusals, c->near_misses);
+        printf("%-22s %-4s -O%d  %s:%d", r->name, pass_class_names[r->promise], r->level, r->file,
+               r->line);
+        if (c)
+            printf("  %d instances, %d refusals, %d near misses", c->instances, c->refusals,
+                   c->near_misses);
         if (c && r->promise != CLASS_BIT) printf(", at worst %.2g of what is allowed", c->worst);
         putchar('\n');
         return;
@@ -29,7 +32,8 @@ static void print_rule(Json *j, const Options *o, const Rule *r, const RuleCheck
 static bool check(Session *s, const Rule *r, RuleCheck *c) {
     *c = rule_check(&s->unit, r, (int)s->options->check.value);
     if (c->wrong)
-        diag(&s->unit, NO_PLACE, D_RULE_WRONG, r->file, r->line, r->name, pass_class_names[r->promise], c->why);
+        diag(&s->unit, NO_PLACE, D_RULE_WRONG, r->file, r->line, r->name,
+             pass_class_names[r->promise], c->why);
     else if (!c->instances)
         diag(&s->unit, NO_PLACE, D_RULE_UNTRIED, r->file, r->line, r->name);
     return !c->wrong && c->instances;

@@ -5,7 +5,9 @@
 #include "json.h"
 #include <inttypes.h>
 
-typedef struct Totals { int64_t macs, constant_bytes; } Totals;
+typedef struct Totals {
+    int64_t macs, constant_bytes;
+} Totals;
 
 static Totals totals_of(const Program *p) {
     Totals t = {0};
@@ -18,13 +20,18 @@ static Totals totals_of(const Program *p) {
 }
 
 /* Operators of the file, by the order of the table; those that are registered come after. */
-typedef struct Census { const OpInfo **ops; int *counts; int n, nodes; } Census;
+typedef struct Census {
+    const OpInfo **ops;
+    int *counts;
+    int n, nodes;
+} Census;
 
 static Census census_of(const Unit *u) {
     Census c = {.n = OP_COUNT + registry_ops(u)};
     c.ops = NEW_ARRAY(u->arena, const OpInfo *, c.n);
     c.counts = NEW_ARRAY(u->arena, int, c.n);
-    for (int i = 0; i < c.n; i++) c.ops[i] = i < OP_COUNT ? &op_infos[i] : registry_op(u, i - OP_COUNT);
+    for (int i = 0; i < c.n; i++)
+        c.ops[i] = i < OP_COUNT ? &op_infos[i] : registry_op(u, i - OP_COUNT);
     return c;
 }
 
@@ -57,7 +64,8 @@ static void print_ports(const char *title, const Port *ports, int n) {
     printf("%s\n", title);
     for (int i = 0; i < n; i++) {
         printf("  %s: %s[", ports[i].name, dtypes[ports[i].dtype].text);
-        for (int d = 0; d < ports[i].rank; d++) printf("%s%" PRId64, d ? "," : "", ports[i].dims[d]);
+        for (int d = 0; d < ports[i].rank; d++)
+            printf("%s%" PRId64, d ? "," : "", ports[i].dims[d]);
         printf("]\n");
     }
 }
@@ -66,7 +74,8 @@ static void print_variants(const Program *p) {
     if (p->chosen.n) printf("variants        estimated ms\n");
     for (int i = 0; i < p->chosen.n; i++) {
         const Chosen *c = &p->chosen.at[i];
-        printf("  %-14s %11.3f  %s\n", c->variant, 1e-6 * effort_nanoseconds(&c->effort), c->kernel->name);
+        printf("  %-14s %11.3f  %s\n", c->variant, 1e-6 * effort_nanoseconds(&c->effort),
+               c->kernel->name);
     }
 }
 
@@ -84,7 +93,8 @@ static void json_variants(Json *j, const Program *p) {
     json_end(j, ']');
 }
 
-static void print_text(const Session *s, const Program *p, const Census *before, const Census *after) {
+static void print_text(const Session *s, const Program *p, const Census *before,
+                       const Census *after) {
     Totals t = totals_of(p);
     print_ports("inputs", p->inputs.at, p->inputs.n);
     print_ports("outputs", p->outputs.at, p->outputs.n);
@@ -114,7 +124,8 @@ static void json_ports(Json *j, const char *key, const Port *ports, int n) {
     json_end(j, ']');
 }
 
-static void print_json(const Session *s, const Program *p, const Census *before, const Census *after) {
+static void print_json(const Session *s, const Program *p, const Census *before,
+                       const Census *after) {
     Totals t = totals_of(p);
     Json j = {.out = stdout};
     json_begin(&j, NULL, '{');

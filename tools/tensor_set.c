@@ -24,7 +24,8 @@ static const char *stem(Arena *a, const char *path) {
     return arena_copy(a, name, dot ? (size_t)(dot - name) : strlen(name));
 }
 
-static bool add_npy(Unit *u, const char *path, const char *name, const void *bytes, size_t n, TensorSet *set) {
+static bool add_npy(Unit *u, const char *path, const char *name, const void *bytes, size_t n,
+                    TensorSet *set) {
     const char *why;
     const Tensor *t = npy_read(u->arena, bytes, n, &why);
     if (!t) return file_fail(u, path, why);
@@ -52,7 +53,8 @@ static bool read_pb(Unit *u, const char *path, TensorSet *set) {
 
 static bool read_member(Unit *u, const char *path, zip_t *zip, zip_uint64_t i, TensorSet *set) {
     zip_stat_t info;
-    if (zip_stat_index(zip, i, 0, &info) || !(info.valid & ZIP_STAT_SIZE) || !(info.valid & ZIP_STAT_NAME))
+    if (zip_stat_index(zip, i, 0, &info) || !(info.valid & ZIP_STAT_SIZE) ||
+        !(info.valid & ZIP_STAT_NAME))
         return file_fail(u, path, "damaged");
     if (info.size > MAX_MEMBER) return file_fail(u, path, "too large");
     zip_file_t *file = zip_fopen_index(zip, i, 0);
@@ -61,7 +63,8 @@ static bool read_member(Unit *u, const char *path, zip_t *zip, zip_uint64_t i, T
     zip_int64_t got = zip_fread(file, bytes, info.size);
     zip_fclose(file);
     if (got != (zip_int64_t)info.size) return file_fail(u, path, "damaged");
-    const char *name = arena_copy(u->arena, info.name, strlen(info.name) - (path_ends(info.name, ".npy") ? 4 : 0));
+    const char *name =
+        arena_copy(u->arena, info.name, strlen(info.name) - (path_ends(info.name, ".npy") ? 4 : 0));
     return add_npy(u, path, name, bytes, (size_t)info.size, set);
 }
 
@@ -113,7 +116,8 @@ static bool read_folder(Unit *u, const char *path, const char *role, TensorSet *
 bool tensor_set_read(Unit *u, const char *files, const char *role, TensorSet *set) {
     struct stat info;
     const char *equals = strchr(files, '=');
-    if (!stat(files, &info)) return S_ISDIR(info.st_mode) ? read_folder(u, files, role, set) : read_file(u, files, set);
+    if (!stat(files, &info))
+        return S_ISDIR(info.st_mode) ? read_folder(u, files, role, set) : read_file(u, files, set);
     if (!equals) return file_fail(u, files, strerror(errno));
     const char *name = arena_copy(u->arena, files, (size_t)(equals - files));
     int first = set->n;
@@ -139,7 +143,8 @@ static bool add_member(Unit *u, zip_t *zip, const NamedTensor *named) {
     npy_write(named->tensor, &text);
     zip_source_t *source = zip_source_buffer(zip, text.at, text.n, 0);
     if (!source) return false;
-    zip_int64_t i = zip_file_add(zip, arena_format(u->arena, "%s.npy", named->name), source, ZIP_FL_ENC_UTF_8);
+    zip_int64_t i =
+        zip_file_add(zip, arena_format(u->arena, "%s.npy", named->name), source, ZIP_FL_ENC_UTF_8);
     if (i < 0) {
         zip_source_free(source);
         return false;

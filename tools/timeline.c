@@ -43,7 +43,8 @@ static void print_tree(const Timeline *t) {
     for (int i = 0; i < t->times.n; i++) {
         const PassTime *p = &t->times.at[i];
         double took = p->end - p->begin;
-        fprintf(stderr, "%12.3f ms  %5.1f %%  %*s%s", 1e3 * took, total > 0 ? 100 * took / total : 0, 2 * p->depth + 2, "", p->name);
+        fprintf(stderr, "%12.3f ms  %5.1f %%  %*s%s", 1e3 * took,
+                total > 0 ? 100 * took / total : 0, 2 * p->depth + 2, "", p->name);
         if (p->rewrites) fprintf(stderr, " (%" PRId64 " rewrites)", p->rewrites);
         fputc('\n', stderr);
     }

@@ -1,9 +1,11 @@
-/* tune.c - measures each variant of each node that has a choice, in the model itself, and writes the choices down.
+/* tune.c - measures each variant of each node that has a choice, in the model itself, and writes
+ * the choices down.
  *
- * In a round the whole model is compiled and run with another variant in every node, so that kernels are timed where
- * they stand: between their neighbours, with their epilogues, and with what others left in the caches.  Nodes that print
- * the same (variant_node_text) share one choice and one time, their mean.  As many rounds as the node with the most
- * variants needs; nodes with fewer begin again, which adds to their samples. */
+ * In a round the whole model is compiled and run with another variant in every node, so that
+ * kernels are timed where they stand: between their neighbours, with their epilogues, and with what
+ * others left in the caches.  Nodes that print the same (variant_node_text) share one choice and
+ * one time, their mean.  As many rounds as the node with the most variants needs; nodes with fewer
+ * begin again, which adds to their samples. */
 #include "tune.h"
 
 #include "lower_choices.h"
@@ -14,14 +16,15 @@
 
 enum { MOST_REPEATS = 4, RUNS_A_REPEAT = 3 };
 
-/* What is not that much faster than the cheapest by estimate does not take its place: times are noisy. */
+/* What is not that much faster than the cheapest by estimate does not take its place: times are
+ * noisy. */
 static const double NOISE = 0.02;
 
 /* Nodes of one text, and how long they take: infinite, where it is not known. */
 typedef struct Tuned {
     const char *node;
     int n;
-    const Variant *variants[VARIANT_COUNT];      /* the cheapest by estimate first */
+    const Variant *variants[VARIANT_COUNT]; /* the cheapest by estimate first */
     double estimate[VARIANT_COUNT], seconds[VARIANT_COUNT];
 } Tuned;
 
@@ -30,7 +33,7 @@ typedef struct Tune {
     LowerOptions options;
     VEC(Tuned) nodes;
     int rounds;
-    double begin, limit;         /* seconds: of the clock, and that all may take */
+    double begin, limit; /* seconds: of the clock, and that all may take */
 } Tune;
 
 static double time_left(const Tune *t) { return t->begin + t->limit - seconds_now(); }
@@ -76,7 +79,9 @@ static int fastest_of(const Tuned *tuned) {
 
 /* Texts. */
 
-static void add_head(const Tune *t, Text *text) { text_add(text, "target %s\n", t->options.target->name); }
+static void add_head(const Tune *t, Text *text) {
+    text_add(text, "target %s\n", t->options.target->name);
+}
 
 static const char *round_text(const Tune *t, Arena *a, int round) {
     Text text = {.arena = a};
@@ -102,7 +107,8 @@ static void add_times(const Tuned *tuned, Text *text) {
 
 static Text final_text(const Tune *t) {
     Text text = {.arena = t->session->unit.arena};
-    text_add(&text, "# The variants that nodes are computed by: --choices takes them.  After # what was measured.\n");
+    text_add(&text, "# The variants that nodes are computed by: --choices takes them.  After # "
+                    "what was measured.\n");
     add_head(t, &text);
     for (int i = 0; i < t->nodes.n; i++) {
         const Tuned *tuned = &t->nodes.at[i];
@@ -136,12 +142,15 @@ static void take_times(Tune *t, const Program *p, const Measurement *m) {
     for (int i = 0; i < t->nodes.n; i++)
         for (int v = 0; v < t->nodes.at[i].n; v++) {
             double *seconds = &t->nodes.at[i].seconds[v];
-            if (instances[i] && t->nodes.at[i].variants[v] == taken[i]) *seconds = fmin(*seconds, sums[i] / instances[i]);
+            if (instances[i] && t->nodes.at[i].variants[v] == taken[i])
+                *seconds = fmin(*seconds, sums[i] / instances[i]);
         }
 }
 
 static const char *backend_of(const Options *o) {
-    const char *wanted = o->command == CMD_bench ? o->timed_backend : o->backend ? o->backend : backends[0].name;
+    const char *wanted = o->command == CMD_bench ? o->timed_backend
+                         : o->backend            ? o->backend
+                                                 : backends[0].name;
     return code_backend_find(wanted) ? wanted : "c";
 }
 
@@ -162,7 +171,9 @@ static bool run_round(Tune *t, Session *trial, int round) {
     const Tensor **inputs = m ? ports_inputs(trial, m) : NULL;
     double begin = seconds_now();
     bool ok = inputs;
-    for (int i = 0; ok && i < MOST_REPEATS && (!i || seconds_now() - begin < slice / 2) && time_left(t) > 0; i++) {
+    for (int i = 0;
+         ok && i < MOST_REPEATS && (!i || seconds_now() - begin < slice / 2) && time_left(t) > 0;
+         i++) {
         Measurement measured;
         ok = measure(trial, m, inputs, 1, RUNS_A_REPEAT, false, &measured);
         if (ok && measured.n_kernels) take_times(t, p, &measured);
@@ -174,7 +185,8 @@ static bool run_round(Tune *t, Session *trial, int round) {
 static bool try_round(Tune *t, int round) {
     Session *s = t->session, *trial = NEW(s->unit.arena, Session);
     *trial = (Session){.options = s->options, .driver = s->driver};
-    if (!unit_begin_apart(&trial->unit, &s->unit, 0)) escape(&s->unit.escape, STATUS_LIMIT, "out of memory");
+    if (!unit_begin_apart(&trial->unit, &s->unit, 0))
+        escape(&s->unit.escape, STATUS_LIMIT, "out of memory");
     trial->driver.unit = &trial->unit;
     trial->timeline.arena = trial->unit.arena;
     bool ok = false;
@@ -195,25 +207,30 @@ static bool run_rounds(Tune *t) {
     Session *s = t->session;
     int round = 0;
     for (; round < t->rounds && time_left(t) > 0; round++) {
-        session_stage(s, arena_format(s->unit.arena, "measuring variants, %d of %d", round + 1, t->rounds));
+        session_stage(
+            s, arena_format(s->unit.arena, "measuring variants, %d of %d", round + 1, t->rounds));
         if (!try_round(t, round)) return false;
     }
     session_stage(s, NULL);
     if (round < t->rounds)
-        diag_note(&s->unit, "--tune-seconds=%.0f are over: %d of %d rounds were measured", t->limit, round, t->rounds);
+        diag_note(&s->unit, "--tune-seconds=%.0f are over: %d of %d rounds were measured", t->limit,
+                  round, t->rounds);
     return true;
 }
 
 static bool write_text(Session *s, const Text *text) {
     OutputSet set = {0};
-    bool ok = output_add(&s->unit, &set, s->options->tune, text->at, text->n) && output_commit(&s->unit, &set);
+    bool ok = output_add(&s->unit, &set, s->options->tune, text->at, text->n) &&
+              output_commit(&s->unit, &set);
     if (!ok) output_drop(&set);
     return ok;
 }
 
 static bool tune_graph(Session *s) {
     const PassOptions chosen = session_pass_options(s, NULL);
-    Tune t = {.session = s, .options = driver_lower_options(&s->driver, &chosen), .begin = seconds_now(),
+    Tune t = {.session = s,
+              .options = driver_lower_options(&s->driver, &chosen),
+              .begin = seconds_now(),
               .limit = (double)s->options->tune_seconds.value};
     t.options.plain = s->options->plain;
     t.options.make_later = false;
@@ -227,7 +244,8 @@ bool tune(Session *s) {
     const Options *o = s->options;
     if (!o->tune) return true;
     if (path_ends(s->driver.path, ".loops"))
-        return diag(&s->unit, NO_PLACE, D_UNSUPPORTED, "--tune for loops: their variants are chosen already");
+        return diag(&s->unit, NO_PLACE, D_UNSUPPORTED,
+                    "--tune for loops: their variants are chosen already");
     if (!s->graph && (!pipeline_import(s) || !pipeline_passes(s))) return false;
     if (!tune_graph(s)) return false;
     s->driver.choices = o->tune;

@@ -1,5 +1,5 @@
-/* verify.c - sonoc verify: how far a backend's outputs are from the expected ones, from the interpreter's,
- * or from what an operator's own reference function gives. */
+/* verify.c - sonoc verify: how far a backend's outputs are from the expected ones, from the
+ * interpreter's, or from what an operator's own reference function gives. */
 #include "command.h"
 
 #include "json.h"
@@ -12,14 +12,21 @@ static const char *backend_of(const Options *o) { return o->backend ? o->backend
 static Bound bound_of(const Options *o) {
     bool is_expected = o->expect.n > 0 || o->reference;
     return (Bound){
-        .atol = o->atol.given ? o->atol.value : is_expected ? 1e-7 : 0,
-        .rtol = o->rtol.given ? o->rtol.value : is_expected ? 1e-3 : 0,
+        .atol = o->atol.given ? o->atol.value
+                : is_expected ? 1e-7
+                              : 0,
+        .rtol = o->rtol.given ? o->rtol.value
+                : is_expected ? 1e-3
+                              : 0,
         .ulp = o->ulp.given ? o->ulp.value : 0,
     };
 }
 
 static void print_text(const char *name, const Tensor *t, const Difference *d) {
-    printf("%s: %s; ", name, d->count ? "DIFFERS" : d->differing ? "within the bound" : "the same bits");
+    printf("%s: %s; ", name,
+           d->count       ? "DIFFERS"
+           : d->differing ? "within the bound"
+                          : "the same bits");
     printf("max absolute %g, relative %g, ", d->absolute, d->relative);
     if (d->ulp == INT64_MAX)
         printf("ulp: no telling");
@@ -27,7 +34,8 @@ static void print_text(const char *name, const Tensor *t, const Difference *d) {
         printf("ulp %" PRId64, d->ulp);
     printf("; %" PRId64 " of %" PRId64 " elements differ", d->differing, t->count);
     if (d->count)
-        printf("; first beyond the bound: %" PRId64 ", is %.9g, should be %.9g", d->first, d->got, d->want);
+        printf("; first beyond the bound: %" PRId64 ", is %.9g, should be %.9g", d->first, d->got,
+               d->want);
     putchar('\n');
 }
 
@@ -45,7 +53,8 @@ static void print_json(Json *j, const char *name, const Tensor *t, const Differe
     json_end(j, '}');
 }
 
-static bool compare_all(Session *s, const Model *m, const Tensor *const *got, const Tensor *const *want) {
+static bool compare_all(Session *s, const Model *m, const Tensor *const *got,
+                        const Tensor *const *want) {
     bool ok = true;
     Json j = {.out = stdout};
     if (s->options->json) {

@@ -33,7 +33,8 @@ const char *backend_jit_machine(Arena *a, const char *options, RunError *error) 
 
 static bool read_options(JitOptions *to, RunError *error) {
     if (jit_options_from(getenv("SONOC_JIT"), to)) return true;
-    snprintf(error->message, sizeof error->message, "SONOC_JIT is none of perf, gdb, threads=N, with commas");
+    snprintf(error->message, sizeof error->message,
+             "SONOC_JIT is none of perf, gdb, threads=N, with commas");
     return false;
 }
 
@@ -67,8 +68,8 @@ void *backend_jit_open(const Program *p, const char *options, RunError *error) {
     return backend_jit_compile(p, options, &code, error) ? bind(p, code.at, code.n, error) : NULL;
 }
 
-void *backend_jit_load(Arena *a, const void *code, size_t code_bytes, const void *weights, size_t weights_bytes,
-                       RunError *error) {
+void *backend_jit_load(Arena *a, const void *code, size_t code_bytes, const void *weights,
+                       size_t weights_bytes, RunError *error) {
     Opened *o = NEW(a, Opened);
     (void)weights_bytes;
     o->weights = weights;

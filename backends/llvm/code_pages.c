@@ -1,4 +1,5 @@
-/* code_pages.c - LLVM's code out of memory: some 50 MB of a library that is needed again for the next model only. */
+/* code_pages.c - LLVM's code out of memory: some 50 MB of a library that is needed again for the
+ * next model only. */
 #include "code_pages.h"
 
 #include <link.h>
@@ -9,7 +10,7 @@
 
 #include <llvm-c/Core.h>
 
-static uintptr_t begin_of(const struct dl_phdr_info *info, const ElfW(Phdr) *part) {
+static uintptr_t begin_of(const struct dl_phdr_info *info, const ElfW(Phdr) * part) {
     return (uintptr_t)info->dlpi_addr + part->p_vaddr;
 }
 
@@ -35,7 +36,8 @@ static int visit_library(struct dl_phdr_info *info, size_t size, void *context) 
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *part = &info->dlpi_phdr[i];
         uintptr_t begin = begin_of(info, part);
-        if (part->p_type == PT_LOAD && !(part->p_flags & PF_W)) forget_part(begin, begin + part->p_filesz);
+        if (part->p_type == PT_LOAD && !(part->p_flags & PF_W))
+            forget_part(begin, begin + part->p_filesz);
     }
     return 1;
 }

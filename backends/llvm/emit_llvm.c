@@ -1,11 +1,13 @@
-/* emit_llvm.c - a program as LLVM modules: kernels as functions, and the functions that call them all. */
+/* emit_llvm.c - a program as LLVM modules: kernels as functions, and the functions that call them
+ * all. */
 #include "emit_llvm_frame.h"
 
 #include <string.h>
 
 #include "emit_llvm_parts.h"
 
-/* LLVM's memory is not the arena's: whoever leaves by the escape leaves it to the end of the unit. */
+/* LLVM's memory is not the arena's: whoever leaves by the escape leaves it to the end of the
+ * unit. */
 typedef struct Pending {
     LlvmUnits units;
     LLVMBuilderRef ir;
@@ -21,7 +23,8 @@ static void pending_free(void *context) {
 
 Frame frame_new(const Program *p, const char *prefix, LLVMLinkage linkage) {
     Arena *a = p->unit->arena;
-    Frame f = {.program = p, .prefix = prefix, .arena = a, .linkage = linkage, .pending = NEW(a, Pending)};
+    Frame f = {
+        .program = p, .prefix = prefix, .arena = a, .linkage = linkage, .pending = NEW(a, Pending)};
     unit_at_end(p->unit, pending_free, f.pending);
     f.params = NEW_ARRAY(a, KernelParams, p->kernels.n + 1);
     for (int i = 0; i < p->kernels.n; i++) f.params[i] = kernel_params(a, p->kernels.at[i]);
@@ -55,16 +58,20 @@ void llvm_units_free(LlvmUnits *units) {
 
 /* Kernels. */
 
-static void add_attribute(LLVMContextRef c, Value function, unsigned place, const char *name, uint64_t value) {
+static void add_attribute(LLVMContextRef c, Value function, unsigned place, const char *name,
+                          uint64_t value) {
     unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
     if (!kind) return; /* versions of LLVM differ in what they have */
     LLVMAddAttributeAtIndex(function, place, LLVMCreateEnumAttribute(c, kind, value));
 }
 
-static bool lies_in_arena(const Buffer *b) { return b->kind == BUF_ARENA || b->kind == BUF_SCRATCH; }
+static bool lies_in_arena(const Buffer *b) {
+    return b->kind == BUF_ARENA || b->kind == BUF_SCRATCH;
+}
 
 /* Buffers do not overlap, unless one overwrites another. */
-static void mark_param(LLVMContextRef c, Value function, const KernelParams *params, int i, bool captured) {
+static void mark_param(LLVMContextRef c, Value function, const KernelParams *params, int i,
+                       bool captured) {
     const KernelParam *p = &params->list.at[i];
     const Buffer *b = p->buffer;
     unsigned place = (unsigned)i + 1;
@@ -98,7 +105,8 @@ LLVMTypeRef function_type(const Frame *f, LLVMContextRef c, LLVMTypeRef result, 
 
 /* A pointer for each buffer, and that of the crew behind. */
 static LLVMTypeRef kernel_type(const Frame *f, LLVMContextRef c, int number) {
-    return function_type(f, c, LLVMVoidTypeInContext(c), f->params[number].list.n + is_shared(f, number));
+    return function_type(f, c, LLVMVoidTypeInContext(c),
+                         f->params[number].list.n + is_shared(f, number));
 }
 
 /* The function of a kernel, declared once in a module. */
@@ -106,7 +114,8 @@ static Value kernel_declared(const Frame *f, const LlvmUnit *u, int number) {
     LLVMContextRef c = u->context;
     const KernelParams *params = &f->params[number];
     /* a dot, so that no kernel takes the name of a function of the module */
-    const char *name = arena_format(f->arena, "%s.%s", f->prefix, f->program->kernels.at[number]->name);
+    const char *name =
+        arena_format(f->arena, "%s.%s", f->prefix, f->program->kernels.at[number]->name);
     Value function = LLVMGetNamedFunction(u->module, name);
     if (function) return function;
     function = LLVMAddFunction(u->module, name, kernel_type(f, c, number));
@@ -131,7 +140,11 @@ static void fill_kernel(Emitter *e) {
 
 void unit_add_kernel(const Frame *f, const LlvmUnit *u, int number) {
     const Kernel *k = f->program->kernels.at[number];
-    Emitter e = {.program = f->program, .kernel = k, .context = u->context, .module = u->module, .params = &f->params[number]};
+    Emitter e = {.program = f->program,
+                 .kernel = k,
+                 .context = u->context,
+                 .module = u->module,
+                 .params = &f->params[number]};
     Escape *escape_here = arena_escape(f->arena);
     e.builder = builder_resume(f->program, k);
     e.arena = f->pending->scratch = arena_new(arena_allocator(f->arena), 0, escape_here);
@@ -163,7 +176,8 @@ static Value pointer_from(Runner *r, Value table, int number) {
 static Value place_of(Runner *r, const Buffer *b) {
     if (lies_in_arena(b)) return pointer_at(r->ir, r->unit->context, r->arena, b->offset);
     if (b->kind == BUF_CONST && r->scattered) return pointer_from(r, r->weights, b->id);
-    if (b->kind == BUF_CONST) return pointer_at(r->ir, r->unit->context, r->weights, r->image.offsets[b->id]);
+    if (b->kind == BUF_CONST)
+        return pointer_at(r->ir, r->unit->context, r->weights, r->image.offsets[b->id]);
     if (!r->places[b->id]) BUG(r->frame->program->unit, "buffer '%s' has no place", b->name);
     return r->places[b->id];
 }
@@ -176,7 +190,8 @@ static void call_kernel(Runner *r, int number) {
     for (int i = 0; i < n; i++) args[i] = place_of(r, params->list.at[i].buffer);
     if (is_shared(f, number)) args[n++] = r->crew;
     Value function = kernel_declared(f, r->unit, number);
-    LLVMBuildCall2(r->ir, kernel_type(f, r->unit->context, number), function, args, (unsigned)n, "");
+    LLVMBuildCall2(r->ir, kernel_type(f, r->unit->context, number), function, args, (unsigned)n,
+                   "");
 }
 
 /* if (hook) hook->before(hook->context, number) */
@@ -208,7 +223,8 @@ void runner_fill(Runner *r, const Value *outputs) {
         const Buffer *b = p->outputs.at[i].buffer;
         if (program_output_is_direct(p, i) || !b->count) continue;
         int64_t bytes = b->count * dtypes[b->type].bytes;
-        Value size = LLVMConstInt(LLVMInt64TypeInContext(r->unit->context), (unsigned long long)bytes, true);
+        Value size =
+            LLVMConstInt(LLVMInt64TypeInContext(r->unit->context), (unsigned long long)bytes, true);
         LLVMBuildMemCpy(r->ir, outputs[i], 1, place_of(r, b), 1, size);
     }
 }
@@ -217,7 +233,8 @@ void runner_fill(Runner *r, const Value *outputs) {
 static void add_runner(const Frame *f, const LlvmUnit *u, const char *name, bool scattered) {
     const Program *p = f->program;
     LLVMContextRef c = u->context;
-    Value function = LLVMAddFunction(u->module, name, function_type(f, c, LLVMVoidTypeInContext(c), 6));
+    Value function =
+        LLVMAddFunction(u->module, name, function_type(f, c, LLVMVoidTypeInContext(c), 6));
     Value *outputs = NEW_ARRAY(f->arena, Value, p->outputs.n + 1);
     Runner r = {.frame = f, .unit = u, .ir = LLVMCreateBuilderInContext(c), .scattered = scattered};
     LLVMPositionBuilderAtEnd(r.ir, LLVMAppendBasicBlockInContext(c, function, ""));

@@ -1,5 +1,5 @@
-/* emit_llvm_api.c - a program as one module with the functions of the C file's header (emit_c.c): PREFIX_init,
- * PREFIX_run, PREFIX_run_ports and the tables of ports. */
+/* emit_llvm_api.c - a program as one module with the functions of the C file's header (emit_c.c):
+ * PREFIX_init, PREFIX_run, PREFIX_run_ports and the tables of ports. */
 #include "emit_llvm_frame.h"
 
 #include <llvm/Config/llvm-config.h>
@@ -8,8 +8,8 @@
 typedef LLVMValueRef Value;
 typedef LLVMBasicBlockRef Block;
 
-enum { OK = 0, BAD_ARGUMENT = 1 };           /* what the functions answer */
-enum { ARENA_AT = 0, WEIGHTS_AT = 8 };       /* in struct PREFIX */
+enum { OK = 0, BAD_ARGUMENT = 1 };     /* what the functions answer */
+enum { ARENA_AT = 0, WEIGHTS_AT = 8 }; /* in struct PREFIX */
 
 /* A function being filled. */
 typedef struct Api {
@@ -18,8 +18,8 @@ typedef struct Api {
     LLVMContextRef c;
     LLVMBuilderRef ir;
     Value function;
-    Value bad;               /* the arguments are; NULL: nothing was checked yet */
-    Block refuse;            /* where bad ones lead; NULL: not needed yet */
+    Value bad;    /* the arguments are; NULL: nothing was checked yet */
+    Block refuse; /* where bad ones lead; NULL: not needed yet */
 } Api;
 
 static const char *name_of(const Frame *f, const char *suffix) {
@@ -49,9 +49,13 @@ static void function_end(Api *a, Value answer) {
 
 static Value param(const Api *a, int i) { return LLVMGetParam(a->function, (unsigned)i); }
 
-static void refuse_if(Api *a, Value bad) { a->bad = a->bad ? LLVMBuildOr(a->ir, a->bad, bad, "") : bad; }
+static void refuse_if(Api *a, Value bad) {
+    a->bad = a->bad ? LLVMBuildOr(a->ir, a->bad, bad, "") : bad;
+}
 
-static void refuse_null(Api *a, Value pointer) { refuse_if(a, LLVMBuildIsNull(a->ir, pointer, "")); }
+static void refuse_null(Api *a, Value pointer) {
+    refuse_if(a, LLVMBuildIsNull(a->ir, pointer, ""));
+}
 
 static void refuse_unaligned(Api *a, Value pointer, int64_t alignment) {
     Value bits = LLVMBuildPtrToInt(a->ir, pointer, LLVMInt64TypeInContext(a->c), "");
@@ -70,7 +74,8 @@ static void check_end(Api *a) {
 }
 
 static Value load_pointer(Api *a, Value base, int64_t offset) {
-    return LLVMBuildLoad2(a->ir, LLVMPointerTypeInContext(a->c, 0), pointer_at(a->ir, a->c, base, offset), "");
+    return LLVMBuildLoad2(a->ir, LLVMPointerTypeInContext(a->c, 0),
+                          pointer_at(a->ir, a->c, base, offset), "");
 }
 
 static bool has_arena(const Frame *f) { return f->program->arena_bytes > 0; }
@@ -99,7 +104,8 @@ static Value add_weights(const Frame *f, const LlvmUnit *u, bool beside) {
     WeightsImage image = weights_place(f->program);
     if (!image.bytes) return NULL;
     if (beside) {
-        Value data = LLVMAddGlobal(u->module, LLVMInt8TypeInContext(u->context), name_of(f, "weights"));
+        Value data =
+            LLVMAddGlobal(u->module, LLVMInt8TypeInContext(u->context), name_of(f, "weights"));
         LLVMSetVisibility(data, LLVMHiddenVisibility);
         return data;
     }
@@ -113,7 +119,8 @@ static Value add_weights(const Frame *f, const LlvmUnit *u, bool beside) {
 
 static Value add_arena(const Frame *f, const LlvmUnit *u) {
     if (!has_arena(f)) return NULL;
-    LLVMTypeRef bytes = LLVMArrayType2(LLVMInt8TypeInContext(u->context), (uint64_t)f->program->arena_bytes);
+    LLVMTypeRef bytes =
+        LLVMArrayType2(LLVMInt8TypeInContext(u->context), (uint64_t)f->program->arena_bytes);
     return add_data(u, name_of(f, "arena"), LLVMConstNull(bytes), false);
 }
 
@@ -130,7 +137,8 @@ static void add_init(const Frame *f, const LlvmUnit *u, bool caller_arena, Value
     }
     check_end(&a);
     LLVMBuildStore(a.ir, arena ? arena : nothing, pointer_at(a.ir, a.c, param(&a, 0), ARENA_AT));
-    LLVMBuildStore(a.ir, weights ? weights : nothing, pointer_at(a.ir, a.c, param(&a, 0), WEIGHTS_AT));
+    LLVMBuildStore(a.ir, weights ? weights : nothing,
+                   pointer_at(a.ir, a.c, param(&a, 0), WEIGHTS_AT));
     function_end(&a, int_of(&a, 32, OK));
 }
 
@@ -178,7 +186,8 @@ static void add_run_ports(const Frame *f, const LlvmUnit *u) {
     check_end(&a);
     args[0] = param(&a, 0);
     for (int i = 0; i < p->inputs.n; i++) args[1 + i] = load_pointer(&a, param(&a, 1), 8 * i);
-    for (int i = 0; i < p->outputs.n; i++) args[1 + p->inputs.n + i] = load_pointer(&a, param(&a, 2), 8 * i);
+    for (int i = 0; i < p->outputs.n; i++)
+        args[1 + p->inputs.n + i] = load_pointer(&a, param(&a, 2), 8 * i);
     LLVMTypeRef type = function_type(f, a.c, LLVMInt32TypeInContext(a.c), n);
     Value run = LLVMGetNamedFunction(u->module, name_of(f, "run"));
     function_end(&a, LLVMBuildCall2(a.ir, type, run, args, (unsigned)n, ""));
@@ -201,15 +210,18 @@ static Value port_constant(const LlvmUnit *u, const Port *port, int rank) {
     LLVMTypeRef i64 = LLVMInt64TypeInContext(c);
     Value dims[MAX_RANK];
     for (int d = 0; d < rank; d++)
-        dims[d] = LLVMConstInt(i64, port && d < port->rank ? (unsigned long long)port->dims[d] : 0, true);
+        dims[d] =
+            LLVMConstInt(i64, port && d < port->rank ? (unsigned long long)port->dims[d] : 0, true);
     Value fields[4] = {
-        text_constant(u, port ? port->name : ""), text_constant(u, port ? dtypes[port->dtype].text : ""),
+        text_constant(u, port ? port->name : ""),
+        text_constant(u, port ? dtypes[port->dtype].text : ""),
         LLVMConstInt(LLVMInt32TypeInContext(c), port ? (unsigned long long)port->rank : 0, true),
         LLVMConstArray2(i64, dims, (uint64_t)rank)};
     return LLVMConstStructInContext(c, fields, 4, false);
 }
 
-static void add_table(const Frame *f, const LlvmUnit *u, const char *suffix, const Port *ports, int n) {
+static void add_table(const Frame *f, const LlvmUnit *u, const char *suffix, const Port *ports,
+                      int n) {
     int rank = program_largest_rank(f->program), rows = n ? n : 1;
     Value *all = NEW_ARRAY(f->arena, Value, rows);
     for (int i = 0; i < rows; i++) all[i] = port_constant(u, n ? &ports[i] : NULL, rank);
@@ -219,7 +231,8 @@ static void add_table(const Frame *f, const LlvmUnit *u, const char *suffix, con
     LLVMSetGlobalConstant(table, true);
 }
 
-LlvmUnits emit_llvm_whole(const Program *p, const char *prefix, bool caller_arena, bool weights_beside) {
+LlvmUnits emit_llvm_whole(const Program *p, const char *prefix, bool caller_arena,
+                          bool weights_beside) {
     Frame f = frame_new(p, prefix, LLVMInternalLinkage);
     const LlvmUnit *u = units_new(&f, 1).at;
     Value weights = add_weights(&f, u, weights_beside);

@@ -1,7 +1,7 @@
 /* emit_llvm_cast.c - conversions, the same for scalars and vectors.
  *
- * f16 and bf16 are integers here, and converted by the same steps on bits as everywhere in sonoc: what LLVM would make
- * of its own type `half` differs between machines. */
+ * f16 and bf16 are integers here, and converted by the same steps on bits as everywhere in sonoc:
+ * what LLVM would make of its own type `half` differs between machines. */
 #include "emit_llvm_parts.h"
 
 static bool is_half(DType t) { return t == DT_F16 || t == DT_BF16; }
@@ -82,7 +82,8 @@ static Value round_to_odd(Emitter *e, Value d) {
     Value back = LLVMBuildFPExt(e->ir, f, LLVMTypeOf(d), ""), bits = as_bits(e, f);
     Value zero = value_float(LLVMTypeOf(d), 0);
     Value below = LLVMBuildFCmp(e->ir, LLVMRealOLT, d, zero, "");
-    Value rest = choose(e, below, LLVMBuildFSub(e->ir, d, back, ""), LLVMBuildFSub(e->ir, back, d, ""));
+    Value rest =
+        choose(e, below, LLVMBuildFSub(e->ir, d, back, ""), LLVMBuildFSub(e->ir, back, d, ""));
     Value beyond = LLVMBuildFCmp(e->ir, LLVMRealOGT, rest, zero, "");
     Value odd = bits_or(e, choose(e, beyond, bits_add(e, bits, -1), bits), value_int_like(bits, 1));
     Value lost = LLVMBuildFCmp(e->ir, LLVMRealONE, back, d, "");
@@ -116,7 +117,8 @@ static Value any_to_half(Emitter *e, Value x, DType from, DType to) {
         return to_half(e, round_to_odd(e, wide_to_double(e, x, from == DT_I64)), to);
     if (dtypes[from].bytes < 4)
         return to_half(e, int_to_float(e, x, from, type_in_register(e, DT_F32, n)), to);
-    return to_half(e, round_to_odd(e, int_to_float(e, x, from, type_in_register(e, DT_F64, n))), to);
+    return to_half(e, round_to_odd(e, int_to_float(e, x, from, type_in_register(e, DT_F64, n))),
+                   to);
 }
 
 static Value to_bool(Emitter *e, Value x, DType from) {
@@ -133,7 +135,8 @@ static Value to_int(Emitter *e, Value x, DType from, DType to) {
         if (to != DT_I4) return x;
         return bits_add(e, LLVMBuildXor(e->ir, bits_and(e, x, 15), value_int_like(x, 8), ""), -8);
     }
-    Value i = is_signed(to) ? LLVMBuildFPToSI(e->ir, x, type, "") : LLVMBuildFPToUI(e->ir, x, type, "");
+    Value i =
+        is_signed(to) ? LLVMBuildFPToSI(e->ir, x, type, "") : LLVMBuildFPToUI(e->ir, x, type, "");
     /* lanes that are not wanted may hold anything, but it has to be something */
     return e->mask ? LLVMBuildFreeze(e->ir, i, "") : i;
 }

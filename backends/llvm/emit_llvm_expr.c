@@ -1,7 +1,7 @@
 /* emit_llvm_expr.c - expressions of loop IR as LLVM values.
  *
- * An index in lanes is computed in 32 bits where ranges prove that the whole computation fits: twice the lanes in a
- * register.  Scalars keep their 64 bits. */
+ * An index in lanes is computed in 32 bits where ranges prove that the whole computation fits:
+ * twice the lanes in a register.  Scalars keep their 64 bits. */
 #include "emit_llvm_parts.h"
 
 bool expr_is_lanes(const Emitter *e, const Expr *x) { return e->lane && x->vector; }
@@ -20,7 +20,9 @@ static Value operand(Emitter *e, const Expr *x, DType repr, int n) {
 
 Value expr_lanes(Emitter *e, const Expr *x) { return operand(e, x, repr_of(e, x), e->lanes); }
 
-Value expr_index(Emitter *e, const Expr *x) { return operand(e, x, DT_I64, expr_is_lanes(e, x) ? e->lanes : 1); }
+Value expr_index(Emitter *e, const Expr *x) {
+    return operand(e, x, DT_I64, expr_is_lanes(e, x) ? e->lanes : 1);
+}
 
 /* What is known of the statement at hand. */
 
@@ -75,7 +77,8 @@ static Value float_op(Emitter *e, const Expr *x, Value *v) {
 /* Division by 0 gives 0 (and the remainder then is the dividend); the smallest by -1 wraps. */
 static Value divide(Emitter *e, const Expr *x, Value a, Value b) {
     LLVMBuilderRef ir = e->ir;
-    bool with_sign = dtypes[x->type].kind == DK_SIGNED, quotient = x->op == SC_DIV, safe = divisor_is_safe(x);
+    bool with_sign = dtypes[x->type].kind == DK_SIGNED, quotient = x->op == SC_DIV,
+         safe = divisor_is_safe(x);
     Value zero = value_int_like(b, 0), one = value_int_like(b, 1), by = b;
     Value by_zero = LLVMBuildICmp(ir, LLVMIntEQ, b, zero, "");
     Value by_minus = LLVMBuildICmp(ir, LLVMIntEQ, b, value_int_like(b, -1), "");
@@ -127,9 +130,12 @@ static Value int_op(Emitter *e, const Expr *x, Value *v) {
     LLVMBuilderRef ir = e->ir;
     bool exact = dtypes[x->type].kind == DK_SIGNED && x->type != DT_I4 && !expr_wraps(x);
     switch ((int)x->op) {
-    case SC_ADD: return exact ? LLVMBuildNSWAdd(ir, v[0], v[1], "") : LLVMBuildAdd(ir, v[0], v[1], "");
-    case SC_SUB: return exact ? LLVMBuildNSWSub(ir, v[0], v[1], "") : LLVMBuildSub(ir, v[0], v[1], "");
-    case SC_MUL: return exact ? LLVMBuildNSWMul(ir, v[0], v[1], "") : LLVMBuildMul(ir, v[0], v[1], "");
+    case SC_ADD:
+        return exact ? LLVMBuildNSWAdd(ir, v[0], v[1], "") : LLVMBuildAdd(ir, v[0], v[1], "");
+    case SC_SUB:
+        return exact ? LLVMBuildNSWSub(ir, v[0], v[1], "") : LLVMBuildSub(ir, v[0], v[1], "");
+    case SC_MUL:
+        return exact ? LLVMBuildNSWMul(ir, v[0], v[1], "") : LLVMBuildMul(ir, v[0], v[1], "");
     case SC_DIV:
     case SC_REM: return divide(e, x, v[0], v[1]);
     case SC_NEG: return LLVMBuildNeg(ir, v[0], "");
@@ -148,15 +154,19 @@ static Value int_op(Emitter *e, const Expr *x, Value *v) {
     }
 }
 
-static bool is_compare(ScalarOp op) { return op == SC_LT || op == SC_LE || op == SC_EQ || op == SC_NE; }
+static bool is_compare(ScalarOp op) {
+    return op == SC_LT || op == SC_LE || op == SC_EQ || op == SC_NE;
+}
 
 /* The type that the operands of a scalar operation are brought to. */
 static DType operands_repr(Emitter *e, const Expr *x) {
     DType t = x->args[0]->type;
     if (t != DT_I64 || !expr_is_lanes(e, x)) return t;
     if (is_compare(x->op))
-        return expr_fits_int(e->lets, x->args[0]) && expr_fits_int(e->lets, x->args[1]) ? DT_I32 : t;
-    bool long_shift = (x->op == SC_SHL || x->op == SC_SHR) && !(x->args[1]->lo >= 0 && x->args[1]->hi < 32);
+        return expr_fits_int(e->lets, x->args[0]) && expr_fits_int(e->lets, x->args[1]) ? DT_I32
+                                                                                        : t;
+    bool long_shift =
+        (x->op == SC_SHL || x->op == SC_SHR) && !(x->args[1]->lo >= 0 && x->args[1]->hi < 32);
     return long_shift ? t : repr_of(e, x);
 }
 
@@ -167,11 +177,13 @@ static Value scalar_value(Emitter *e, const Expr *x) {
     for (int k = 0; k < x->n_args; k++) v[k] = operand(e, x->args[k], t, n);
     if (is_compare(x->op)) return compare(e, x->op, t, v[0], v[1]);
     if (x->op == SC_MIN || x->op == SC_MAX) {
-        Value first = x->op == SC_MIN ? smaller(e, t, false, v[0], v[1]) : smaller(e, t, false, v[1], v[0]);
+        Value first =
+            x->op == SC_MIN ? smaller(e, t, false, v[0], v[1]) : smaller(e, t, false, v[1], v[0]);
         return LLVMBuildSelect(e->ir, first, v[0], v[1], "");
     }
     Value result = dtype_is_float(t) ? float_op(e, x, v) : int_op(e, x, v);
-    return x->type == DT_I64 ? value_to_bits(e, result, 8 * dtypes[repr_of(e, x)].bytes, true) : result;
+    return x->type == DT_I64 ? value_to_bits(e, result, 8 * dtypes[repr_of(e, x)].bytes, true)
+                             : result;
 }
 
 /* Selection. */
@@ -192,8 +204,8 @@ static Value masked_select(Emitter *e, const Expr *x, DType repr) {
     return LLVMBuildSelect(e->ir, cond, yes, no, "");
 }
 
-static Value arm(Emitter *e, const Expr *x, DType repr, int n, LLVMBasicBlockRef begin, LLVMBasicBlockRef after,
-                 LLVMBasicBlockRef *end) {
+static Value arm(Emitter *e, const Expr *x, DType repr, int n, LLVMBasicBlockRef begin,
+                 LLVMBasicBlockRef after, LLVMBasicBlockRef *end) {
     int mark = e->trail.n;
     LLVMPositionBuilderAtEnd(e->ir, begin);
     Value v = operand(e, x, repr, n);
@@ -205,7 +217,8 @@ static Value arm(Emitter *e, const Expr *x, DType repr, int n, LLVMBasicBlockRef
 
 /* Only the side that is chosen. */
 static Value branching_select(Emitter *e, const Expr *x, DType repr, int n) {
-    LLVMBasicBlockRef yes = block_new(e, "yes"), no = block_new(e, "no"), after = block_new(e, "chosen");
+    LLVMBasicBlockRef yes = block_new(e, "yes"), no = block_new(e, "no"),
+                      after = block_new(e, "chosen");
     LLVMBuildCondBr(e->ir, expr_value(e, x->args[0]), yes, no);
     LLVMBasicBlockRef ends[2];
     Value values[2];
@@ -265,7 +278,9 @@ Value expr_value(Emitter *e, const Expr *x) {
     if (x->kind == EX_CONST) return const_value(e, x);
     if (x->kind == EX_VAR) {
         Value v = var_value(e, x->var);
-        if (!v) BUG(e->program->unit, "kernel %s: variable %s out of scope", e->kernel->name, x->var->name);
+        if (!v)
+            BUG(e->program->unit, "kernel %s: variable %s out of scope", e->kernel->name,
+                x->var->name);
         return v;
     }
     Value v = map_get(&e->known, (uintptr_t)x);

@@ -1,7 +1,7 @@
 /* emit_llvm_kernel.c - the statements of a kernel.
  *
- * Loops are made with the test at the end, as optimizers want them; those to be unrolled are repeated here, so that
- * local arrays become registers at once. */
+ * Loops are made with the test at the end, as optimizers want them; those to be unrolled are
+ * repeated here, so that local arrays become registers at once. */
 #include "emit_llvm_parts.h"
 
 LLVMBasicBlockRef block_new(Emitter *e, const char *name) {
@@ -27,7 +27,8 @@ void loop_range(Emitter *e, const Stmt *s, Value begin, Value end_of_range, bool
     if (runs)
         LLVMBuildBr(e->ir, body);
     else
-        LLVMBuildCondBr(e->ir, LLVMBuildICmp(e->ir, LLVMIntSLT, begin, end_of_range, ""), body, after);
+        LLVMBuildCondBr(e->ir, LLVMBuildICmp(e->ir, LLVMIntSLT, begin, end_of_range, ""), body,
+                        after);
     LLVMBasicBlockRef before = LLVMGetInsertBlock(e->ir);
     LLVMPositionBuilderAtEnd(e->ir, body);
     Value i = LLVMBuildPhi(e->ir, i64, s->var->name);
@@ -71,7 +72,8 @@ static void emit_for(Emitter *e, const Stmt *s) {
         loop_shared(e, s);
     else if (!e->lane && loop_is_vector(e->program->target, s))
         emit_lanes(e, s);
-    else if (s->loop == LOOP_UNROLL && is_const && extent <= LONGEST && e->copies * extent <= MOST_COPIES)
+    else if (s->loop == LOOP_UNROLL && is_const && extent <= LONGEST &&
+             e->copies * extent <= MOST_COPIES)
         emit_unrolled(e, s, extent);
     else
         emit_loop(e, s);

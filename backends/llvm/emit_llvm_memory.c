@@ -1,7 +1,8 @@
 /* emit_llvm_memory.c - loads, stores and accumulations.
  *
- * Lanes reach into a buffer in four ways: all at one element, side by side, at equal distances, or anywhere; the last
- * two go lane by lane.  Constants may lie in a mapped file, so no alignment is told for them. */
+ * Lanes reach into a buffer in four ways: all at one element, side by side, at equal distances, or
+ * anywhere; the last two go lane by lane.  Constants may lie in a mapped file, so no alignment is
+ * told for them. */
 #include "emit_llvm_parts.h"
 
 /* How the lanes of an index differ: base + stride * lane. */
@@ -13,7 +14,8 @@ typedef struct Address {
 
 static Address address_of(Emitter *e, const Expr *index) {
     Address a = {.is_affine = true, .base = index};
-    if (expr_is_lanes(e, index)) a.is_affine = expr_affine_in(e->builder, index, e->lane, &a.stride, &a.base);
+    if (expr_is_lanes(e, index))
+        a.is_affine = expr_affine_in(e->builder, index, e->lane, &a.stride, &a.base);
     return a;
 }
 
@@ -54,7 +56,8 @@ static Value load_one(Emitter *e, const Buffer *b, const Expr *index, bool guard
 
 /* Side by side, under a mask. */
 static Value load_masked(Emitter *e, const Buffer *b, const Expr *base) {
-    LLVMTypeRef type = type_in_memory(e, b->type, e->lanes), element = type_in_memory(e, b->type, 1);
+    LLVMTypeRef type = type_in_memory(e, b->type, e->lanes),
+                element = type_in_memory(e, b->type, 1);
     Value at = expr_index(e, base);
     Value pointer = LLVMBuildGEP2(e->ir, element, buffer_value(e, b), &at, 1, "");
     Value alignment = value_int(type_int(e, 32, 1), (int64_t)alignment_of(b));
@@ -63,7 +66,8 @@ static Value load_masked(Emitter *e, const Buffer *b, const Expr *base) {
     return value_intrinsic(e, "llvm.masked.load", types, 2, args, 4);
 }
 
-/* The index of one lane.  `all` is the vector of indices where the address is not affine, else its base. */
+/* The index of one lane.  `all` is the vector of indices where the address is not affine, else its
+ * base. */
 static Value lane_index(Emitter *e, const Address *a, Value all, int lane) {
     if (!a->is_affine) return value_to_bits(e, value_lane(e, all, lane), 64, true);
     return LLVMBuildAdd(e->ir, all, value_int_like(all, a->stride * lane), "");
@@ -73,7 +77,8 @@ static Value lane_indices(Emitter *e, const Expr *index, const Address *a) {
     return a->is_affine ? expr_index(e, a->base) : expr_lanes(e, index);
 }
 
-static Value load_by_lane(Emitter *e, const Buffer *b, const Expr *index, const Address *a, bool guarded) {
+static Value load_by_lane(Emitter *e, const Buffer *b, const Expr *index, const Address *a,
+                          bool guarded) {
     Value all = lane_indices(e, index, a);
     Value result = LLVMGetPoison(type_in_memory(e, b->type, e->lanes));
     for (int l = 0; l < e->lanes; l++) {
@@ -91,7 +96,8 @@ static Value load_lanes(Emitter *e, const Expr *x, bool guarded) {
     if (!a.is_affine || a.stride != 1) return load_by_lane(e, b, x->args[0], &a, guarded);
     if (!guarded) return load_at(e, b, expr_index(e, a.base), e->lanes);
     /* processors have no masks for less than 32 bits */
-    return dtypes[b->type].bytes >= 4 ? load_masked(e, b, a.base) : load_by_lane(e, b, x->args[0], &a, true);
+    return dtypes[b->type].bytes >= 4 ? load_masked(e, b, a.base)
+                                      : load_by_lane(e, b, x->args[0], &a, true);
 }
 
 Value memory_load(Emitter *e, const Expr *x) {
@@ -105,7 +111,9 @@ Value memory_load(Emitter *e, const Expr *x) {
 
 /* Writes. */
 
-static Value to_memory(Emitter *e, DType t, Value v) { return t == DT_BOOL ? value_to_bits(e, v, 8, false) : v; }
+static Value to_memory(Emitter *e, DType t, Value v) {
+    return t == DT_BOOL ? value_to_bits(e, v, 8, false) : v;
+}
 
 /* What is stored, from what was there. */
 static Value new_value(Emitter *e, const Stmt *s, Value index, Value value, Value factor) {
@@ -116,7 +124,8 @@ static Value new_value(Emitter *e, const Stmt *s, Value index, Value value, Valu
         Value args[3] = {value, factor, old};
         return value_call(e, "llvm.fma", args, 3);
     }
-    return dtype_is_float(t) ? LLVMBuildFAdd(e->ir, old, value, "") : LLVMBuildAdd(e->ir, old, value, "");
+    return dtype_is_float(t) ? LLVMBuildFAdd(e->ir, old, value, "")
+                             : LLVMBuildAdd(e->ir, old, value, "");
 }
 
 static void write_at(Emitter *e, const Stmt *s, Value index, Value value, Value factor) {
@@ -128,7 +137,8 @@ static Value whole(Emitter *e, const Expr *x) {
     return x->type == DT_I64 ? value_to_bits(e, expr_lanes(e, x), 64, true) : expr_lanes(e, x);
 }
 
-static void write_lane(Emitter *e, const Stmt *s, int lane, Value index, Value value, Value factor) {
+static void write_lane(Emitter *e, const Stmt *s, int lane, Value index, Value value,
+                       Value factor) {
     LLVMBasicBlockRef after = NULL;
     if (e->mask) {
         LLVMBasicBlockRef wanted = block_new(e, "wanted");
@@ -150,7 +160,8 @@ static void write_lanes(Emitter *e, const Stmt *s) {
         write_at(e, s, all, value, factor);
         return;
     }
-    for (int l = 0; l < e->lanes; l++) write_lane(e, s, l, lane_index(e, &a, all, l), value, factor);
+    for (int l = 0; l < e->lanes; l++)
+        write_lane(e, s, l, lane_index(e, &a, all, l), value, factor);
 }
 
 void memory_write(Emitter *e, const Stmt *s) {

@@ -1,23 +1,25 @@
 /* emit_llvm_parallel.c - a loop that threads share, as functions of its own:
  *
  *     part(buffers..., captured, begin, end, worker)   the loop from `begin` to `end`
- *     loop(captured, begin, end, worker)               takes the buffers out of what is captured and calls the part
+ *     loop(captured, begin, end, worker)               takes the buffers out of what is captured
+ * and calls the part
  *
- * and where the loop stood, a call of the crew's run (backend.h).  What is captured is an array of words: the buffers of
- * the kernel, and whatever else the body takes from around it, which turns out when the body is built.  Buffers are
- * parameters because parameters tell that they do not overlap. */
+ * and where the loop stood, a call of the crew's run (backend.h).  What is captured is an array of
+ * words: the buffers of the kernel, and whatever else the body takes from around it, which turns
+ * out when the body is built.  Buffers are parameters because parameters tell that they do not
+ * overlap. */
 #include "emit_llvm_frame.h"
 #include "emit_llvm_parts.h"
 
-enum { WORD = 8, OF_LOOP = 4 };              /* captured, begin, end, worker */
-enum { CREW_RUN = 8, CREW_CONTEXT = 16 };    /* places in a Crew */
+enum { WORD = 8, OF_LOOP = 4 };           /* captured, begin, end, worker */
+enum { CREW_RUN = 8, CREW_CONTEXT = 16 }; /* places in a Crew */
 
 struct Outline {
-    Value *vars, *buffers;   /* of the function around the part */
+    Value *vars, *buffers; /* of the function around the part */
     Value function, locals_end;
-    LLVMBasicBlockRef here;  /* in it */
-    Value captured;          /* the part's parameter */
-    VEC(Value) values;       /* what is captured beside the kernel's buffers */
+    LLVMBasicBlockRef here; /* in it */
+    Value captured;         /* the part's parameter */
+    VEC(Value) values;      /* what is captured beside the kernel's buffers */
 };
 
 static LLVMTypeRef pointer_type(Emitter *e) { return LLVMPointerTypeInContext(e->context, 0); }
@@ -45,7 +47,8 @@ Value var_value(Emitter *e, const Var *v) {
 }
 
 Value buffer_value(Emitter *e, const Buffer *b) {
-    if (!e->buffers[b->id] && e->outline) e->buffers[b->id] = capture(e, e->outline->buffers[b->id]);
+    if (!e->buffers[b->id] && e->outline)
+        e->buffers[b->id] = capture(e, e->outline->buffers[b->id]);
     return e->buffers[b->id];
 }
 
@@ -55,10 +58,13 @@ static Value scratch_place(Emitter *e, const Buffer *b, Value first, Value worke
     const Program *p = e->program;
     LLVMTypeRef i64 = type_int(e, 64, 1);
     Value number = LLVMBuildSExt(e->ir, worker, i64, "");
-    Value before = LLVMBuildMul(e->ir, LLVMBuildSub(e->ir, number, value_int(i64, 1), ""), value_int(i64, p->scratch_bytes), "");
-    Value offset = LLVMBuildAdd(e->ir, before, value_int(i64, p->arena_bytes - b->offset + b->worker_offset), "");
+    Value before = LLVMBuildMul(e->ir, LLVMBuildSub(e->ir, number, value_int(i64, 1), ""),
+                                value_int(i64, p->scratch_bytes), "");
+    Value offset = LLVMBuildAdd(e->ir, before,
+                                value_int(i64, p->arena_bytes - b->offset + b->worker_offset), "");
     Value own = LLVMBuildGEP2(e->ir, type_int(e, 8, 1), first, &offset, 1, "");
-    return LLVMBuildSelect(e->ir, LLVMBuildICmp(e->ir, LLVMIntEQ, number, value_int(i64, 0), ""), first, own, b->name);
+    return LLVMBuildSelect(e->ir, LLVMBuildICmp(e->ir, LLVMIntEQ, number, value_int(i64, 0), ""),
+                           first, own, b->name);
 }
 
 static void take_scratch(Emitter *e, const Stmt *s, Value worker) {
@@ -78,10 +84,12 @@ static Value function_new(Emitter *e, const char *suffix, int n_buffers) {
     for (int i = 0; i <= n_buffers; i++) types[i] = pointer_type(e);
     types[n_buffers + 1] = types[n_buffers + 2] = type_int(e, 64, 1);
     types[n_buffers + 3] = type_int(e, 32, 1);
-    LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(e->context), types, (unsigned)(n_buffers + OF_LOOP), false);
+    LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(e->context), types,
+                                        (unsigned)(n_buffers + OF_LOOP), false);
     size_t n;
     const char *name = LLVMGetValueName2(e->function, &n);
-    Value function = LLVMAddFunction(e->module, arena_format(e->arena, "%.*s_%s", (int)n, name, suffix), type);
+    Value function =
+        LLVMAddFunction(e->module, arena_format(e->arena, "%.*s_%s", (int)n, name, suffix), type);
     LLVMSetLinkage(function, LLVMInternalLinkage);
     function_mark(e->context, function);
     return function;
@@ -91,11 +99,16 @@ static void part_begin(Emitter *e, struct Outline *o) {
     int n = e->params->list.n;
     Value part = function_new(e, "part", n);
     params_mark(e->context, part, e->params, false);
-    *o = (struct Outline){.vars = e->vars, .buffers = e->buffers, .function = e->function, .locals_end = e->locals_end,
-                          .here = LLVMGetInsertBlock(e->ir), .captured = LLVMGetParam(part, (unsigned)n)};
+    *o = (struct Outline){.vars = e->vars,
+                          .buffers = e->buffers,
+                          .function = e->function,
+                          .locals_end = e->locals_end,
+                          .here = LLVMGetInsertBlock(e->ir),
+                          .captured = LLVMGetParam(part, (unsigned)n)};
     e->vars = NEW_ARRAY(e->arena, Value, e->kernel->n_vars + 1);
     e->buffers = NEW_ARRAY(e->arena, Value, e->program->buffers.n + 1);
-    for (int i = 0; i < n; i++) e->buffers[e->params->list.at[i].buffer->id] = LLVMGetParam(part, (unsigned)i);
+    for (int i = 0; i < n; i++)
+        e->buffers[e->params->list.at[i].buffer->id] = LLVMGetParam(part, (unsigned)i);
     e->function = part;
     e->outline = o;
     known_forget(e, 0);
@@ -129,7 +142,8 @@ static Value loop_new(Emitter *e, Value part) {
     Value *args = NEW_ARRAY(e->arena, Value, n + OF_LOOP);
     LLVMBasicBlockRef here = LLVMGetInsertBlock(e->ir);
     LLVMPositionBuilderAtEnd(e->ir, LLVMAppendBasicBlockInContext(e->context, loop, ""));
-    for (int i = 0; i < n; i++) args[i] = LLVMBuildLoad2(e->ir, pointer_type(e), word_place(e, captured, i), "");
+    for (int i = 0; i < n; i++)
+        args[i] = LLVMBuildLoad2(e->ir, pointer_type(e), word_place(e, captured, i), "");
     for (int i = 0; i < OF_LOOP; i++) args[n + i] = LLVMGetParam(loop, (unsigned)i);
     LLVMBuildCall2(e->ir, LLVMGlobalGetValueType(part), part, args, (unsigned)(n + OF_LOOP), "");
     LLVMBuildRetVoid(e->ir);
@@ -142,13 +156,15 @@ static Value loop_new(Emitter *e, Value part) {
 static Value words_new(Emitter *e, int n) {
     LLVMBasicBlockRef here = LLVMGetInsertBlock(e->ir);
     LLVMPositionBuilderBefore(e->ir, e->locals_end);
-    Value words = LLVMBuildAlloca(e->ir, LLVMArrayType2(type_int(e, 64, 1), (uint64_t)n + 1), "captured");
+    Value words =
+        LLVMBuildAlloca(e->ir, LLVMArrayType2(type_int(e, 64, 1), (uint64_t)n + 1), "captured");
     LLVMPositionBuilderAtEnd(e->ir, here);
     return words;
 }
 
 static Value from_crew(Emitter *e, int place) {
-    return LLVMBuildLoad2(e->ir, pointer_type(e), pointer_at(e->ir, e->context, e->crew, place), "");
+    return LLVMBuildLoad2(e->ir, pointer_type(e), pointer_at(e->ir, e->context, e->crew, place),
+                          "");
 }
 
 static void call_crew(Emitter *e, Value loop, Value words, Value extent) {
@@ -165,7 +181,9 @@ void loop_shared(Emitter *e, const Stmt *s) {
     Value part = part_new(e, s, &o);
     Value loop = loop_new(e, part);
     Value words = words_new(e, n + o.values.n);
-    for (int i = 0; i < n; i++) LLVMBuildStore(e->ir, LLVMGetParam(e->function, (unsigned)i), word_place(e, words, i));
-    for (int i = 0; i < o.values.n; i++) LLVMBuildStore(e->ir, o.values.at[i], word_place(e, words, n + i));
+    for (int i = 0; i < n; i++)
+        LLVMBuildStore(e->ir, LLVMGetParam(e->function, (unsigned)i), word_place(e, words, i));
+    for (int i = 0; i < o.values.n; i++)
+        LLVMBuildStore(e->ir, o.values.at[i], word_place(e, words, n + i));
     call_crew(e, loop, words, extent);
 }

@@ -1,7 +1,7 @@
 /* jit.c - machine code of this process: objects out of a program, objects into memory through ORC.
  *
- * The bytes of the code are object files, one after the other: the number of them, then the size and the bytes of each,
- * padded to 8. */
+ * The bytes of the code are object files, one after the other: the number of them, then the size
+ * and the bytes of each, padded to 8. */
 #include "jit.h"
 
 #include <llvm-c/Error.h>
@@ -16,8 +16,8 @@
 #include "jit_symbols.h"
 #include "machine.h"
 
-typedef void RunFn(const void *weights, void *arena, const void *const *inputs, void *const *outputs,
-                   const KernelHook *hook, const Crew *crew);
+typedef void RunFn(const void *weights, void *arena, const void *const *inputs,
+                   void *const *outputs, const KernelHook *hook, const Crew *crew);
 
 struct JitModule {
     LLVMOrcLLJITRef jit;
@@ -64,7 +64,8 @@ static void add_object(Text *code, LLVMMemoryBufferRef object) {
     text_add_bytes(code, zeros, (8 - n % 8) % 8);
 }
 
-static bool compile(Arena *a, const LlvmUnits *units, const JitOptions *options, Text *code, RunError *error) {
+static bool compile(Arena *a, const LlvmUnits *units, const JitOptions *options, Text *code,
+                    RunError *error) {
     Machine host = machine_host(a);
     LLVMMemoryBufferRef *objects = NEW_ARRAY(a, LLVMMemoryBufferRef, units->n);
     if (!machine_compile(&host, units, CODE_OBJECT, options->threads, objects, error)) return false;
@@ -168,7 +169,8 @@ static bool find(JitModule *m, const char *name, RunFn **function, RunError *err
     return true;
 }
 
-static bool load(JitModule *m, const void *code, size_t bytes, const JitOptions *options, RunError *error) {
+static bool load(JitModule *m, const void *code, size_t bytes, const JitOptions *options,
+                 RunError *error) {
     if (failed(error, LLVMOrcCreateLLJIT(&m->jit, NULL))) return false;
 #if LLVM_VERSION_MAJOR >= 19
     if (options->debugger && failed(error, LLVMOrcLLJITEnableDebugSupport(m->jit))) return false;
@@ -204,12 +206,13 @@ static void run_alone(void *context, LoopPart *loop, void *captured, int64_t cou
 
 static const Crew nobody_else = {1, run_alone, NULL};
 
-void jit_run(const JitModule *m, const void *weights, void *arena, const Crew *crew, const void *const *inputs,
-             void *const *outputs, const KernelHook *hook) {
+void jit_run(const JitModule *m, const void *weights, void *arena, const Crew *crew,
+             const void *const *inputs, void *const *outputs, const KernelHook *hook) {
     m->run(weights, arena, inputs, outputs, hook, crew ? crew : &nobody_else);
 }
 
-void jit_run_scattered(const JitModule *m, const void *const *constants, void *arena, const Crew *crew,
-                       const void *const *inputs, void *const *outputs, const KernelHook *hook) {
+void jit_run_scattered(const JitModule *m, const void *const *constants, void *arena,
+                       const Crew *crew, const void *const *inputs, void *const *outputs,
+                       const KernelHook *hook) {
     m->run_scattered(constants, arena, inputs, outputs, hook, crew ? crew : &nobody_else);
 }

@@ -51,13 +51,14 @@ typedef struct Work {
     LLVMMemoryBufferRef *code;
     RunError *error;
     pthread_mutex_t lock;
-    int next;                /* under the lock, as is the error */
+    int next; /* under the lock, as is the error */
     bool failed;
 } Work;
 
 static void work_fail(Work *w, const char *what, const char *why) {
     pthread_mutex_lock(&w->lock);
-    if (!w->failed) snprintf(w->error->message, sizeof w->error->message, "LLVM: %s: %s", what, why);
+    if (!w->failed)
+        snprintf(w->error->message, sizeof w->error->message, "LLVM: %s: %s", what, why);
     w->failed = true;
     pthread_mutex_unlock(&w->lock);
 }
@@ -78,12 +79,13 @@ static LLVMTargetMachineRef machine_new(Work *w) {
         LLVMDisposeMessage(why);
         return NULL;
     }
-    return LLVMCreateTargetMachine(target, m->triple, m->cpu, m->features, LLVMCodeGenLevelDefault, LLVMRelocPIC,
-                                   LLVMCodeModelDefault);
+    return LLVMCreateTargetMachine(target, m->triple, m->cpu, m->features, LLVMCodeGenLevelDefault,
+                                   LLVMRelocPIC, LLVMCodeModelDefault);
 }
 
-/* Kernels come with their loops as they should be: unrolled, in vectors, invariants outside.  What LLVM's -O2 adds to
- * local arrays in registers and common subexpressions takes three times as long and makes nothing faster. */
+/* Kernels come with their loops as they should be: unrolled, in vectors, invariants outside.  What
+ * LLVM's -O2 adds to local arrays in registers and common subexpressions takes three times as long
+ * and makes nothing faster. */
 static const char passes[] = "function(sroa,early-cse)";
 
 static bool optimize(Work *w, LLVMTargetMachineRef tm, LLVMModuleRef module) {

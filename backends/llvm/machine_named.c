@@ -1,6 +1,7 @@
 /* machine_named.c - which processor a text means, and which row of targets.def to plan for.
  *
- * What a processor can do is asked of LLVM: the instructions that it chooses for a fused multiply-add tell the row. */
+ * What a processor can do is asked of LLVM: the instructions that it chooses for a fused
+ * multiply-add tell the row. */
 #include "machine.h"
 
 #include <string.h>
@@ -10,14 +11,14 @@ typedef struct Row {
 } Row;
 
 static const Row rows[] = {
-    {"baseline", "x86_64-linux-gnu", "x86-64"},
-    {"x86-64-v2", "x86_64-linux-gnu", "x86-64-v2"},
-    {"x86-64-v3", "x86_64-linux-gnu", "x86-64-v3"},
-    {"x86-64-v4", "x86_64-linux-gnu", "x86-64-v4"},
+    {"baseline", "x86_64-linux-gnu", "x86-64"},     {"x86-64-v2", "x86_64-linux-gnu", "x86-64-v2"},
+    {"x86-64-v3", "x86_64-linux-gnu", "x86-64-v3"}, {"x86-64-v4", "x86_64-linux-gnu", "x86-64-v4"},
     {"aarch64", "aarch64-linux-gnu", "generic"},
 };
 
-static bool begins(const char *text, const char *start) { return !strncmp(text, start, strlen(start)); }
+static bool begins(const char *text, const char *start) {
+    return !strncmp(text, start, strlen(start));
+}
 
 static bool row_machine(const char *name, Machine *m) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -39,7 +40,8 @@ static LlvmUnit probe_new(void) {
     LLVMContextRef c = LLVMContextCreate();
     LLVMModuleRef module = LLVMModuleCreateWithNameInContext("probe", c);
     LLVMBuilderRef ir = LLVMCreateBuilderInContext(c);
-    LLVMTypeRef vector = LLVMVectorType(LLVMFloatTypeInContext(c), 16), params[3] = {vector, vector, vector};
+    LLVMTypeRef vector = LLVMVectorType(LLVMFloatTypeInContext(c), 16),
+                params[3] = {vector, vector, vector};
     LLVMTypeRef type = LLVMFunctionType(vector, params, 3, false);
     LLVMValueRef function = LLVMAddFunction(module, "probe", type), args[3];
     unsigned id = LLVMLookupIntrinsicID("llvm.fma", 8);
@@ -75,9 +77,11 @@ static const char *setting(Arena *a, const char *text, const char *key, bool to_
     return arena_copy(a, at, to_end ? strlen(at) : strcspn(at, ","));
 }
 
-bool machine_named(Arena *a, const char *text, Machine *machine, const Target **target, RunError *error) {
+bool machine_named(Arena *a, const char *text, Machine *machine, const Target **target,
+                   RunError *error) {
     const char *name = arena_copy(a, text, strcspn(text, ",")), *settings = text + strlen(name);
-    const char *cpu = setting(a, settings, ",cpu=", false), *features = setting(a, settings, ",features=", true);
+    const char *cpu = setting(a, settings, ",cpu=", false),
+               *features = setting(a, settings, ",features=", true);
     bool is_row = row_machine(name, machine), known = is_row || triple_machine(name, machine);
     if (!strcmp(name, "native")) {
         *machine = machine_host(a);
@@ -85,15 +89,18 @@ bool machine_named(Arena *a, const char *text, Machine *machine, const Target **
     }
     if (!known || (*settings && !cpu && !features)) {
         snprintf(error->message, sizeof error->message,
-                 "'%s': machine code is made for x86-64 and aarch64: NAME or TRIPLE[,cpu=CPU][,features=LIST]", text);
+                 "'%s': machine code is made for x86-64 and aarch64: NAME or "
+                 "TRIPLE[,cpu=CPU][,features=LIST]",
+                 text);
         return false;
     }
     if (cpu) machine->cpu = cpu;
     if (features) machine->features = features;
-    const char *row = is_row                                ? name
+    const char *row = is_row                              ? name
                       : begins(machine->triple, "x86_64") ? x86_row(machine, error)
                                                           : "aarch64";
     *target = row ? target_find(row) : NULL;
-    if (row && !*target) snprintf(error->message, sizeof error->message, "'%s': no such target", row);
+    if (row && !*target)
+        snprintf(error->message, sizeof error->message, "'%s': no such target", row);
     return *target;
 }

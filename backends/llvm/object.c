@@ -3,8 +3,8 @@
 
 #include "machine.h"
 
-bool object_emit(const Program *p, const Machine *machine, CodeForm form, const EmitOptions *options,
-                 EmitResult *result, RunError *error) {
+bool object_emit(const Program *p, const Machine *machine, CodeForm form,
+                 const EmitOptions *options, EmitResult *result, RunError *error) {
     EmitOptions own = *options;
     if (own.weights != WEIGHTS_OBJECT) own.weights = WEIGHTS_LITERAL;
     emit_c_header(p, &own, result);

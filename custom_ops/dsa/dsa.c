@@ -51,7 +51,8 @@ static Value *channels_of(S *s, Value *x, int64_t begin, int64_t end) {
     return s->make(s, "Slice", inputs, 4, NULL);
 }
 
-/* relu(norm(dcn(x))) with the seven inputs from `first` on.  Offsets and mask are one convolution. */
+/* relu(norm(dcn(x))) with the seven inputs from `first` on.  Offsets and mask are one
+ * convolution. */
 static Value *stage(S *s, const Node *n, Value *x, int first) {
     Value *p[STAGE];
     for (int i = 0; i < STAGE; i++) p[i] = s->input(s, n, first + i);
@@ -197,7 +198,12 @@ static Value *find_stage(S *s, const Value *y, int uses, int first, Found *f) {
     f->groups = groups;
     f->epsilon = epsilon;
     Value *weight = s->input(s, both, 1), *bias = s->input(s, both, 2);
-    Value *parts[STAGE] = {weight, bias, weight, bias, s->input(s, deform, 1), s->input(s, norm, 1),
+    Value *parts[STAGE] = {weight,
+                           bias,
+                           weight,
+                           bias,
+                           s->input(s, deform, 1),
+                           s->input(s, norm, 1),
                            s->input(s, norm, 2)};
     memcpy(f->inputs + first, parts, sizeof parts);
     return s->input(s, deform, 0);
@@ -234,8 +240,8 @@ static bool find(S *s, const Value *y, Found *f) {
 static Value *make_dsa(S *s, Found *f) {
     for (int first = FIRST; first <= SECOND; first += SECOND - FIRST)
         for (int k = 3; k >= 0; k--)
-            f->inputs[first + k] = part(s, f->inputs[first + k], k < 2 ? 0 : 2 * TAPS,
-                                        k < 2 ? 2 * TAPS : 3 * TAPS);
+            f->inputs[first + k] =
+                part(s, f->inputs[first + k], k < 2 ? 0 : 2 * TAPS, k < 2 ? 2 * TAPS : 3 * TAPS);
     return s->make(s, "sonoc::DSA", f->inputs, INPUTS,
                    "num_groups=%lld epsilon=%.9g offset_order=pairs", (long long)f->groups,
                    f->epsilon);

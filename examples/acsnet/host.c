@@ -1,4 +1,5 @@
-/* host.c - a program around the ACSNet that sonoc compiled: an ultrasound image in, the lesion's class and outline out.
+/* host.c - a program around the ACSNet that sonoc compiled: an ultrasound image in, the lesion's
+ * class and outline out.
  *
  *     sonoc compile acsnet_narrow_ts17.onnx -o acsnet.c
  *     gcc -O3 -march=native -o acsnet host.c acsnet.c -lpng -lm
@@ -16,7 +17,8 @@
 
 enum { SIZE = 256, PIXELS = SIZE * SIZE, GAP = 8, WIDTH = 2 * SIZE + GAP };
 
-static const float MEAN = 0.330f, DEVIATION = 0.204f; /* of the grey levels that the network was trained on */
+static const float MEAN = 0.330f,
+                   DEVIATION = 0.204f; /* of the grey levels that the network was trained on */
 
 static float image[3 * PIXELS], class_logits[2], mask_logits[PIXELS];
 
@@ -30,7 +32,8 @@ static int read_grey(const char *path, unsigned char *grey) {
         return 0;
     }
     if (png.width != SIZE || png.height != SIZE) {
-        fprintf(stderr, "%s: is %u x %u, should be %d x %d\n", path, png.width, png.height, SIZE, SIZE);
+        fprintf(stderr, "%s: is %u x %u, should be %d x %d\n", path, png.width, png.height, SIZE,
+                SIZE);
         png_image_free(&png);
         return 0;
     }
@@ -54,7 +57,8 @@ static int is_inside(int y, int x) {
 /* 2: on the outline, 1: inside, 0: outside. */
 static int place_of(int y, int x) {
     if (!is_inside(y, x)) return 0;
-    int around = is_inside(y - 1, x) + is_inside(y + 1, x) + is_inside(y, x - 1) + is_inside(y, x + 1);
+    int around =
+        is_inside(y - 1, x) + is_inside(y + 1, x) + is_inside(y, x - 1) + is_inside(y, x + 1);
     return around == 4 ? 1 : 2;
 }
 
@@ -100,7 +104,8 @@ static void report(double took) {
     printf("benign     %5.1f %%\nmalignant  %5.1f %%\n", 100 * (1 - malignant), 100 * malignant);
     printf("lesion     %5.1f %% of the image\n", 100.0 * inside / PIXELS);
     printf("the network took %.1f ms on one thread\n", took);
-    printf("This is no medical device: the network was trained on phantoms, and knows no patient.\n");
+    printf(
+        "This is no medical device: the network was trained on phantoms, and knows no patient.\n");
 }
 
 int main(int argc, char **argv) {

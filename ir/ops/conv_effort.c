@@ -22,7 +22,9 @@ static bool is_weighted_sum(const Conv *c) {
 
 static bool is_depthwise(const Conv *c) { return c->in == 1 && c->groups > 1; }
 
-static double vectors(int64_t elements, const Target *t) { return (double)((elements + t->lanes - 1) / t->lanes); }
+static double vectors(int64_t elements, const Target *t) {
+    return (double)((elements + t->lanes - 1) / t->lanes);
+}
 
 static double out_pixels(const Conv *c) {
     return (double)(value_count(c->out) / c->out->dims[1].size);

@@ -1,8 +1,10 @@
-/* conv_pairs.c - PairConv: a convolution of a map that PackPairs rounded, with weights that are rounded, too.
+/* conv_pairs.c - PairConv: a convolution of a map that PackPairs rounded, with weights that are
+ * rounded, too.
  *
- * Sums of products are exact, in i32 over parts that are too short to overflow and in floats over these; the result
- * is sum * scale[output] * limit[image] + bias[output].  Inputs: the map [N, pairs, ..], W [O, channels, taps..] of
- * i16, scale [O] (that of the weights, with the map's largest number taken in), limit, and the bias or none. */
+ * Sums of products are exact, in i32 over parts that are too short to overflow and in floats over
+ * these; the result is sum * scale[output] * limit[image] + bias[output].  Inputs: the map [N,
+ * pairs, ..], W [O, channels, taps..] of i16, scale [O] (that of the weights, with the map's
+ * largest number taken in), limit, and the bias or none. */
 #include "conv.h"
 #include "infer.h"
 #include "nest.h"
@@ -26,8 +28,10 @@ bool infer_pair_conv(Infer *f, Node *n) {
     if (rank < 0 || w_rank < 0) return false;
     if (rank < 3 || rank > 2 + WINDOW_AXES || w_rank != rank)
         return infer_fail(f, n, D_SHAPE, "input and weights must have the same rank, 3 to 5");
-    if (n->inputs[Q]->dtype != DT_I32) return infer_fail(f, n, D_DTYPE, "the map must be of pairs, of type i32");
-    if (!pair_infer_limit(f, n, LIMIT, rank, x[0]) || !pair_infer_weights(f, n, W, SCALE)) return false;
+    if (n->inputs[Q]->dtype != DT_I32)
+        return infer_fail(f, n, D_DTYPE, "the map must be of pairs, of type i32");
+    if (!pair_infer_limit(f, n, LIMIT, rank, x[0]) || !pair_infer_weights(f, n, W, SCALE))
+        return false;
     if (node_int(n, "group") != 1 || x[1] != pair_count(w[1]))
         return infer_fail(f, n, D_SHAPE, "the weights are not for so many pairs, in one group");
     if (node_has_input(n, BIAS) && (infer_dims(f, n, BIAS, bias) != 1 || bias[0] != w[0]))
@@ -63,7 +67,8 @@ static void store_sum(Lower *l, const PairConv *p, const Expr *const *index, con
 
 /* The product. */
 
-static void product_store(Lower *l, const Gemm *g, const Expr *m, const Expr *column, const Expr *x) {
+static void product_store(Lower *l, const Gemm *g, const Expr *m, const Expr *column,
+                          const Expr *x) {
     const PairConv *p = g->context;
     const Expr *index[MAX_RANK] = {p->conv.n, column};
     index_split(l, m, p->conv.axes, p->conv.window.out, index + 2);
@@ -84,8 +89,14 @@ static const Expr *product_weight(Lower *l, const Gemm *g, const Buffer *source,
 
 static void pair_product(Lower *l, PairConv *p) {
     Conv *c = &p->conv;
-    Gemm g = {.node = c->node, .wide = lower_wide(p->scale->dtype), .pairs = true, .rows = 1,
-              .columns = c->out_channels, .row = conv_row, .store = product_store, .weight = product_weight,
+    Gemm g = {.node = c->node,
+              .wide = lower_wide(p->scale->dtype),
+              .pairs = true,
+              .rows = 1,
+              .columns = c->out_channels,
+              .row = conv_row,
+              .store = product_store,
+              .weight = product_weight,
               .context = p};
     for (int d = 0; d < c->axes; d++) g.rows *= c->window.out[d];
     c->from = lower_storage(l, c->x);
@@ -109,7 +120,8 @@ static void pair_product(Lower *l, PairConv *p) {
 
 static void plain_taps(Lower *l, const PairConv *p, const Expr *const *o, Buffer *acc) {
     const Conv *c = &p->conv;
-    const Expr *x[MAX_RANK] = {o[0]}, *w[MAX_RANK] = {o[1]}, *inside = ex_bool(l->b, true), *half[2];
+    const Expr *x[MAX_RANK] = {o[0]}, *w[MAX_RANK] = {o[1]}, *inside = ex_bool(l->b, true),
+               *half[2];
     x[1] = st_for_n(l->b, LOOP_SERIAL, "pair", c->in);
     for (int d = 0; d < c->axes; d++) {
         const Window *of = &c->window;
@@ -122,7 +134,8 @@ static void plain_taps(Lower *l, const PairConv *p, const Expr *const *o, Buffer
         const Expr *channel = pair_channel(l, p->channels, x[1], i);
         w[1] = index_clamp(l, channel, p->channels);
         half[i] = ex_cast(l->b, DT_I32, lower_load(l, c->w, w));
-        half[i] = ex_select(l->b, index_inside(l, channel, p->channels), half[i], ex_int(l->b, DT_I32, 0));
+        half[i] = ex_select(l->b, index_inside(l, channel, p->channels), half[i],
+                            ex_int(l->b, DT_I32, 0));
     }
     st_if(l->b, inside);
     const Expr *weights = pair_make(l, half[0], half[1]), *zero = ex_int(l->b, DT_I32, 0);

@@ -1,6 +1,8 @@
-/* deform.c - DeformConv (ONNX DeformConv-22), two spatial axes; BranchDeformConv, of a map that is scaled twice.
+/* deform.c - DeformConv (ONNX DeformConv-22), two spatial axes; BranchDeformConv, of a map that is
+ * scaled twice.
  *
- * PairDeformConv rounds what it samples (pairs.h) and multiplies it with rounded weights, of one group and offset group.
+ * PairDeformConv rounds what it samples (pairs.h) and multiplies it with rounded weights, of one
+ * group and offset group.
  *
  * A tap lies at o * stride - pad + k * dilation + offset; there the image, extended by zeros, is
  * sampled bilinearly. Offset channels are [offset group][tap][row, column], mask channels [offset
@@ -36,7 +38,8 @@ static bool check_scale(Infer *f, Node *n, int64_t *x) {
                 n->inputs[DEFORM_SCALE]->dtype == n->inputs[X]->dtype;
     if (!fits || node_int(n, "group") != 1 || node_int(n, "offset_group") != 1 || scale[1] < 1 ||
         scale[1] > DEFORM_BRANCHES)
-        return infer_fail(f, n, D_SHAPE, "a map is scaled by up to four maps of its size, without groups");
+        return infer_fail(f, n, D_SHAPE,
+                          "a map is scaled by up to four maps of its size, without groups");
     return !__builtin_mul_overflow(x[1], scale[1], &x[1]) ||
            infer_fail(f, n, D_SHAPE, "too many channels");
 }
@@ -66,11 +69,13 @@ static bool check_shape(Infer *f, Node *n, int k, const char *what, const int64_
 
 static bool check_pairs(Infer *f, Node *n, int64_t images, int64_t channels) {
     if (!deform_is_pairs(n)) return true;
-    if (node_int(n, "group") != 1 || node_int(n, "offset_group") != 1 || channels % (2 * PAIR_BLOCK))
+    if (node_int(n, "group") != 1 || node_int(n, "offset_group") != 1 ||
+        channels % (2 * PAIR_BLOCK))
         return infer_fail(f, n, D_SHAPE, "pairs are for one group of whole blocks of channels");
     if (!node_has_input(n, DEFORM_LIMIT) || !node_has_input(n, DEFORM_WEIGHT_SCALE))
         return infer_fail(f, n, D_SHAPE, "needs a limit and a scale");
-    return pair_infer_limit(f, n, DEFORM_LIMIT, 4, images) && pair_infer_weights(f, n, W, DEFORM_WEIGHT_SCALE);
+    return pair_infer_limit(f, n, DEFORM_LIMIT, 4, images) &&
+           pair_infer_weights(f, n, W, DEFORM_WEIGHT_SCALE);
 }
 
 bool infer_deform_conv(Infer *f, Node *n) {
@@ -83,7 +88,9 @@ bool infer_deform_conv(Infer *f, Node *n) {
     DType t = n->inputs[X]->dtype;
     if (!dtype_is_float(t) || (!deform_is_pairs(n) && n->inputs[W]->dtype != t))
         return infer_fail(f, n, D_DTYPE, "input and weights must be of one float type");
-    if (!check_pairs(f, n, x[0], x[1]) || !check_scale(f, n, x) || !check_channels(f, n, x, w) || !window_infer(f, n, 2, x + 2, w + 2, &window)) return false;
+    if (!check_pairs(f, n, x[0], x[1]) || !check_scale(f, n, x) || !check_channels(f, n, x, w) ||
+        !window_infer(f, n, 2, x + 2, w + 2, &window))
+        return false;
     int64_t taps = node_int(n, "offset_group") * w[2] * w[3];
     int64_t offset[4] = {x[0], 2 * taps, window.out[0], window.out[1]};
     int64_t mask[4] = {x[0], taps, window.out[0], window.out[1]}, bias[1] = {w[0]};
@@ -96,7 +103,8 @@ bool infer_deform_conv(Infer *f, Node *n) {
 }
 
 const Expr *deform_pair_result(Lower *l, const Node *n, const Expr *const *index, const Expr *sum) {
-    const Expr *channel[1] = {index[1]}, *scale = lower_load_wide(l, n->inputs[DEFORM_WEIGHT_SCALE], channel);
+    const Expr *channel[1] = {index[1]},
+               *scale = lower_load_wide(l, n->inputs[DEFORM_WEIGHT_SCALE], channel);
     scale = ex_mul(l->b, scale, pair_limit(l, n->inputs[DEFORM_LIMIT], index[0]));
     const Expr *bias = node_has_input(n, BIAS) ? lower_load_wide(l, n->inputs[BIAS], channel)
                                                : ex_const(l->b, scale->type, 0);
@@ -109,7 +117,7 @@ static void deform_start(Lower *l, const Nest *nest, const Expr *const *index, c
         acc[0] = ex_int(l->b, DT_I64, 0);
     else
         acc[0] = node_has_input(n, BIAS) ? lower_load_wide(l, n->inputs[BIAS], index + 1)
-                                     : ex_const(l->b, nest->acc[0], 0);
+                                         : ex_const(l->b, nest->acc[0], 0);
 }
 
 /* A position along an axis of n elements: the two neighbours and the weight of the second. */
@@ -175,7 +183,8 @@ static const Expr *tap_position(Lower *l, const Nest *nest, const Expr *const *i
 /* The product of a sample, rounded, and a weight. */
 static const Expr *rounded_product(Lower *l, const Node *n, const Expr *image, const Expr *value,
                                    const Expr *weight) {
-    const Expr *none = ex_int(l->b, DT_I32, 0), *factor = pair_factor(l, n->inputs[DEFORM_LIMIT], image, pair_most(n));
+    const Expr *none = ex_int(l->b, DT_I32, 0),
+               *factor = pair_factor(l, n->inputs[DEFORM_LIMIT], image, pair_most(n));
     const Expr *a = pair_make(l, pair_round(l, value, factor, pair_most(n)), none);
     const Expr *b = pair_make(l, ex_cast(l->b, DT_I32, weight), none);
     return ex_cast(l->b, DT_I64, ex_scalar(l->b, SC_DOT2, a, b, none));
@@ -199,14 +208,16 @@ static void deform_step(Lower *l, const Nest *nest, const Expr *const *index, co
     if (node_has_input(n, MASK))
         value = ex_mul(l->b, value, lower_load_wide(l, n->inputs[MASK], mask));
     const Expr *weight = lower_load_wide(l, n->inputs[W], w);
-    acc[0] = deform_is_pairs(n) ? ex_add(l->b, acc[0], rounded_product(l, n, index[0], value, weight))
-                                : ex_fma(l->b, value, weight, acc[0]);
+    acc[0] = deform_is_pairs(n)
+                 ? ex_add(l->b, acc[0], rounded_product(l, n, index[0], value, weight))
+                 : ex_fma(l->b, value, weight, acc[0]);
 }
 
 static void deform_finish(Lower *l, const Nest *nest, const Expr *const *index,
                           const Expr *const *acc) {
     lower_store(l, nest->out, index,
-                deform_is_pairs(nest->node) ? deform_pair_result(l, nest->node, index, acc[0]) : acc[0]);
+                deform_is_pairs(nest->node) ? deform_pair_result(l, nest->node, index, acc[0])
+                                            : acc[0]);
 }
 
 static void deform_plain(Lower *l, Node *n) {
@@ -232,6 +243,8 @@ static void deform_plain(Lower *l, Node *n) {
 
 void code_deform_conv(Lower *l, Node *n) {
     bool empty = value_count(n->inputs[X]) == 0 || value_count(n->outputs[0]) == 0;
-    if (lower_is_plain(l) || empty) deform_plain(l, n);
-    else deform_product(l, n);
+    if (lower_is_plain(l) || empty)
+        deform_plain(l, n);
+    else
+        deform_product(l, n);
 }

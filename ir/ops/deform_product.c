@@ -21,8 +21,8 @@ typedef struct Product {
     int64_t in, columns, groups, offset_groups, channels, branches, taps, pixels,
         block; /* in, columns: of a group; channels: of a branch */
     bool pairs;
-    int64_t width;                  /* channels in an element of what is gathered: 2 of pairs, else 1 */
-    const Expr *factor;             /* of pairs, for the image at hand */
+    int64_t width;      /* channels in an element of what is gathered: 2 of pairs, else 1 */
+    const Expr *factor; /* of pairs, for the image at hand */
     const Storage *from, *weights;
     bool is_streamed;               /* gathered chunk by chunk */
     int64_t gathered_count;         /* elements of a pixel that are gathered at a time */
@@ -33,8 +33,8 @@ typedef struct Product {
     const Expr *begin;              /* in what is gathered, of the branch at hand */
 } Product;
 
-/* What a tap of a pixel is made from: where the neighbours begin, and their weights in each branch.
- */
+/* What a tap of a pixel is made from: where the neighbours begin, and their weights in each
+ * branch. */
 typedef struct Taken {
     const Expr *from[CORNERS], *weight[DEFORM_BRANCHES][CORNERS];
 } Taken;
@@ -158,7 +158,8 @@ static const Expr *weighted(Lower *l, const Expr *const *weight, const Expr *con
     return sum;
 }
 
-static void load_corners(Lower *l, const Product *p, const Taken *t, const Expr *c, const Expr **x) {
+static void load_corners(Lower *l, const Product *p, const Taken *t, const Expr *c,
+                         const Expr **x) {
     for (int i = 0; i < CORNERS; i++) {
         const Expr *at = ex_add(l->b, t->from[i], c);
         x[i] = ex_cast(l->b, t->weight[0][i]->type, ex_load(l->b, p->from->buffer, at));
@@ -180,14 +181,17 @@ static void gather_pairs(Lower *l, const Product *p, const Expr *to, int64_t ste
         load_corners(l, p, t, ex_add(l->b, first, in_block), x[h]);
     }
     for (int b = 0; b < p->branches; b++) {
-        for (int h = 0; h < 2; h++) half[h] = pair_round(l, weighted(l, t->weight[b], x[h]), p->factor, most);
-        const Expr *at = ex_add(l->b, to, ex_offset(l->b, block, PAIR_BLOCK, ex_index(l->b, b * step)));
+        for (int h = 0; h < 2; h++)
+            half[h] = pair_round(l, weighted(l, t->weight[b], x[h]), p->factor, most);
+        const Expr *at =
+            ex_add(l->b, to, ex_offset(l->b, block, PAIR_BLOCK, ex_index(l->b, b * step)));
         st_store(l->b, p->gathered, ex_add(l->b, at, in_block), pair_make(l, half[0], half[1]));
     }
     for (int i = 0; i < 3; i++) st_end(l->b);
 }
 
-/* One branch after the other, `step` apart, from the same loads; `count` elements of what is gathered. */
+/* One branch after the other, `step` apart, from the same loads; `count` elements of what is
+ * gathered. */
 static void gather_channels(Lower *l, const Product *p, const Expr *to, int64_t step,
                             const Taken *t, int64_t count) {
     int64_t lanes = l->program->target->lanes, whole = count / lanes, rest = count % lanes;
@@ -300,7 +304,8 @@ static void keep_corners(Lower *l, const Product *p, const Corners *c, const Exp
     st_end(l->b);
 }
 
-/* `count` elements of what is gathered, from channel `first` on, side by side; one branch after the other. */
+/* `count` elements of what is gathered, from channel `first` on, side by side; one branch after the
+ * other. */
 static void gather_chunk(Lower *l, const Product *p, const Corners *c, const Expr *first,
                          int64_t count) {
     Taken t;
@@ -439,9 +444,11 @@ void deform_product(Lower *l, Node *n) {
     lower_begin_kernel(l, n, NULL);
     p.n = st_for_n(l->b, LOOP_PARALLEL, "n", p.x->dims[0].size);
     if (p.pairs)
-        p.factor = st_let(l->b, "factor", pair_factor(l, n->inputs[DEFORM_LIMIT], p.n, pair_most(n)));
+        p.factor =
+            st_let(l->b, "factor", pair_factor(l, n->inputs[DEFORM_LIMIT], p.n, pair_most(n)));
     p.number = st_for_n(l->b, LOOP_PARALLEL, "block", (p.pixels + p.block - 1) / p.block);
-    p.gathered = st_scratch(l->b, "gathered", p.pairs ? DT_I32 : g.wide, p.block * p.gathered_count);
+    p.gathered =
+        st_scratch(l->b, "gathered", p.pairs ? DT_I32 : g.wide, p.block * p.gathered_count);
     g.a = p.gathered;
     if (p.is_streamed)
         p.sums = st_scratch(l->b, "sums", g.wide, gemm_sums_count(&g));

@@ -92,7 +92,8 @@ static const Expr *load_tap(Lower *l, const Depthwise *p, const Buffer *buffer, 
     return st_let(l->b, name, ex_cast(l->b, p->wide, ex_load(l->b, buffer, index)));
 }
 
-/* The input at a distance from the first output's first tap goes into every output it belongs to. */
+/* The input at a distance from the first output's first tap goes into every output it belongs
+ * to. */
 static void add_input(Lower *l, const Depthwise *p, const Row *row, const Expr *lane,
                       int64_t distance) {
     const Conv *c = p->conv;
@@ -140,8 +141,8 @@ static void add_taps(Lower *l, const Depthwise *p) {
     for (int d = 0; d < c->axes; d++) {
         const Expr *k =
             d < loops ? st_for_n(l->b, LOOP_SERIAL, "k", window->kernel[d]) : ex_index(l->b, 0);
-        const Expr *at = ex_offset(l->b, k, window->dilation[d],
-                                   ex_index(l->b, -window->pad_begin[d]));
+        const Expr *at =
+            ex_offset(l->b, k, window->dilation[d], ex_index(l->b, -window->pad_begin[d]));
         at = ex_offset(l->b, p->o[d + 2], window->stride[d], at);
         row.x = ex_offset(l->b, at, c->from->stride[d + 2], row.x);
         row.w = ex_offset(l->b, k, p->weights.stride[d + 2], row.w);

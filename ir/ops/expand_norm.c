@@ -162,8 +162,8 @@ static Value *group_vector(Expansion *e, Value *vector, int64_t in_group) {
     return make_reshape(e, each, 1, &channels);
 }
 
-/* (x - mean) * factor + bias over groups of channels; scale and bias are vectors over the channels.
- */
+/* (x - mean) * factor + bias over groups of channels; scale and bias are vectors over the
+ * channels. */
 static Value *normalize_groups(Expansion *e, Value *x, int64_t groups, Value *scale, Value *bias) {
     Value *inputs[] = {x, scale};
     Node *n = make_open(e, OP_Moments, inputs, 2);

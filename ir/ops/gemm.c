@@ -50,7 +50,8 @@ static void plan_chunks(Gemm *g) {
     }
 }
 
-/* Rows of a tile: a few less than fill the registers, where tiles that overlap would compute more. */
+/* Rows of a tile: a few less than fill the registers, where tiles that overlap would compute
+ * more. */
 static int best_rows(int most, int64_t rows) {
     int best = most;
     for (int n = best - 1; 3 * n > 2 * most; n--)
@@ -161,7 +162,8 @@ static void pack_constant(Lower *l, Gemm *g, int64_t batches, const Buffer *sour
     g->b = program_add_buffer(l->program, name, step_type(g), count, BUF_OUTPUT);
     vec_push(
         l->unit->arena, &l->program->outputs,
-        ((Port){.name = name, .dtype = step_type(g), .rank = 1, .dims = &g->b->count, .buffer = g->b}));
+        ((Port){
+            .name = name, .dtype = step_type(g), .rank = 1, .dims = &g->b->count, .buffer = g->b}));
     l->b = builder_begin(l->program, "pack");
     pack_loops(l, g, batches, from);
     builder_end(l->b);
@@ -170,7 +172,8 @@ static void pack_constant(Lower *l, Gemm *g, int64_t batches, const Buffer *sour
     l->program = kept;
     g->b = program_add_buffer(kept, name, step_type(g), count, BUF_CONST);
     g->b->maker = maker;
-    if (count < LATE || !dtype_is_float(step_type(g))) constant_make(kept, g->b); /* its elements may be asked for */
+    if (count < LATE || !dtype_is_float(step_type(g)))
+        constant_make(kept, g->b); /* its elements may be asked for */
 }
 
 void gemm_pack(Lower *l, Gemm *g, int64_t batches, const Buffer *source) {
@@ -326,7 +329,8 @@ static void multiply_step(Lower *l, const Tile *t, Rows rows, const Expr *a_offs
     const Expr *i = st_for_n(l->b, LOOP_UNROLL, "i", t->rows);
     const Expr *row =
         rows.table ? ex_load(l->b, rows.table, i) : ex_offset(l->b, i, g->row_step, rows.first);
-    const Expr *a = st_let(l->b, "a", ex_cast(l->b, step_type(g), ex_load(l->b, g->a, ex_add(l->b, row, a_offset))));
+    const Expr *a = st_let(
+        l->b, "a", ex_cast(l->b, step_type(g), ex_load(l->b, g->a, ex_add(l->b, row, a_offset))));
     const Expr *j = st_for_n(l->b, LOOP_UNROLL, "j", t->vectors);
     lane = st_for_n(l->b, LOOP_LANES, "l", g->lanes);
     add_product(l, g, t->acc, in_tile(l, t, i, j, lane), a,
@@ -707,19 +711,25 @@ void gemm_loops(Lower *l, const Gemm *g) {
 
 /* What it does. */
 
-/* A multiply-add has to wait for the one before it: so many vectors of sums keep the machine busy. */
+/* A multiply-add has to wait for the one before it: so many vectors of sums keep the machine
+ * busy. */
 enum { BUSY_VECTORS = 10 };
 
-void gemm_effort(Gemm *g, const Target *t, const Variant *v, int64_t times, int64_t matrices, Effort *effort) {
+void gemm_effort(Gemm *g, const Target *t, const Variant *v, int64_t times, int64_t matrices,
+                 Effort *effort) {
     plan_for(g, t, v);
-    int64_t n_tiles = (g->rows + g->tile_rows - 1) / g->tile_rows, most = tiles_in_block(t, g, n_tiles);
-    int64_t columns = tile_columns(g), chunks = 1, weights = gemm_packed_count(g) * dtypes[g->wide].bytes;
+    int64_t n_tiles = (g->rows + g->tile_rows - 1) / g->tile_rows,
+            most = tiles_in_block(t, g, n_tiles);
+    int64_t columns = tile_columns(g), chunks = 1,
+            weights = gemm_packed_count(g) * dtypes[g->wide].bytes;
     for (int i = 0; i < g->n_outer; i++) chunks *= g->k_extent[i];
     double steps = 0, sums = 0;
     for (int part = 0; part < 2; part++) {
         int64_t blocks = part ? g->columns % columns > 0 : g->columns / columns;
-        int64_t rest = (g->columns % columns + g->lanes - 1) / g->lanes, of_tile = part ? rest : g->tile_vectors;
-        int64_t busy = of_tile * g->tile_rows < BUSY_VECTORS ? BUSY_VECTORS : of_tile * g->tile_rows;
+        int64_t rest = (g->columns % columns + g->lanes - 1) / g->lanes,
+                of_tile = part ? rest : g->tile_vectors;
+        int64_t busy =
+            of_tile * g->tile_rows < BUSY_VECTORS ? BUSY_VECTORS : of_tile * g->tile_rows;
         steps += (double)(n_tiles * blocks * busy) * (double)g->inner;
         sums += (double)(n_tiles * blocks * of_tile * g->tile_rows) * (double)(chunks + 1);
     }

@@ -266,7 +266,11 @@ void code_gemm(Lower *l, Node *n) { lower_matmul(l, gemm_of(n)); }
 
 static bool add_effort(const MatMul *p, const Target *t, const Variant *v, Effort *effort) {
     if (value_count(p->out) == 0 || p->k == 0) return false;
-    Gemm g = {.wide = lower_wide(p->a->dtype), .rows = p->m, .columns = p->n, .n_k = 1, .k_extent = {p->k}};
+    Gemm g = {.wide = lower_wide(p->a->dtype),
+              .rows = p->m,
+              .columns = p->n,
+              .n_k = 1,
+              .k_extent = {p->k}};
     int64_t times = 1;
     for (int d = 0; d < p->batch_rank; d++) times *= p->batch[d];
     gemm_effort(&g, t, v, times, b_matrices(p), effort);

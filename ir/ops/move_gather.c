@@ -18,8 +18,9 @@ bool move_infer_within(Infer *f, Node *n, const int64_t *dims, int64_t depth) {
     for (int64_t i = 0; t && i < t->count; i++) {
         int64_t index = tensor_get_int(t, i), size = dims[i % depth];
         if (index < -size || index >= size)
-            return infer_fail(f, n, D_SHAPE, arena_format(f->unit->arena, "index %lld is outside an axis of %lld",
-                              (long long)index, (long long)size));
+            return infer_fail(f, n, D_SHAPE,
+                              arena_format(f->unit->arena, "index %lld is outside an axis of %lld",
+                                           (long long)index, (long long)size));
     }
     return true;
 }
@@ -41,7 +42,8 @@ bool infer_gather(Infer *f, Node *n) {
     for (int d = 0; d < axis; d++) out[rank++] = in[d];
     for (int d = 0; d < rank_indices; d++) out[rank++] = indices[d];
     for (int d = axis + 1; d < rank_in; d++) out[rank++] = in[d];
-    if (!check_axis(f, n, in[axis], out, rank) || !move_infer_within(f, n, in + axis, 1)) return false;
+    if (!check_axis(f, n, in[axis], out, rank) || !move_infer_within(f, n, in + axis, 1))
+        return false;
     infer_set(f, n, 0, n->inputs[0]->dtype, rank, out);
     return true;
 }
@@ -68,7 +70,8 @@ bool infer_gather_elements(Infer *f, Node *n) {
     for (int d = 0; fits && d < rank; d++) fits = d == axis || out[d] <= in[d];
     if (!fits)
         return infer_fail(f, n, D_SHAPE, "the indices exceed the data in more than the axis");
-    if (!check_axis(f, n, in[axis], out, rank) || !move_infer_within(f, n, in + axis, 1)) return false;
+    if (!check_axis(f, n, in[axis], out, rank) || !move_infer_within(f, n, in + axis, 1))
+        return false;
     infer_set(f, n, 0, n->inputs[0]->dtype, rank, out);
     return true;
 }
@@ -100,7 +103,8 @@ bool infer_gather_nd(Infer *f, Node *n) {
     if (rank > MAX_RANK) return infer_fail(f, n, D_UNSUPPORTED, "a tensor of so high a rank");
     for (int d = (int)batch; d < batch + depth; d++)
         if (in[d] == 0) indexed = 0;
-    if (!check_axis(f, n, indexed, out, rank) || !move_infer_within(f, n, in + batch, depth)) return false;
+    if (!check_axis(f, n, indexed, out, rank) || !move_infer_within(f, n, in + batch, depth))
+        return false;
     infer_set(f, n, 0, n->inputs[0]->dtype, rank, out);
     return true;
 }

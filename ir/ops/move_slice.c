@@ -118,8 +118,8 @@ bool infer_split(Infer *f, Node *n) {
     return true;
 }
 
-/* Where output k begins.  Outputs that nobody wants have no type, so the sizes are looked up again.
- */
+/* Where output k begins.  Outputs that nobody wants have no type, so the sizes are looked up
+ * again. */
 static int64_t split_begin(const Node *n, int axis, int k) {
     int64_t begin = 0, size = move_dim(n->inputs[0], axis), parts = n->n_outputs;
     const Tensor *sizes = infer_constant(n, 1);

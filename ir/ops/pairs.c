@@ -1,7 +1,9 @@
-/* pairs.c - PackPairs: a map rounded to few bits, two numbers to an i32; and what its readers share.
+/* pairs.c - PackPairs: a map rounded to few bits, two numbers to an i32; and what its readers
+ * share.
  *
- * A number is round(x / limit * most) with most = 2^(bits - 1) - 1, so that one of magnitude `limit` is `most`; what is
- * beyond is cut.  `limit` is an input: the largest magnitude of the map, or what was seen in others. */
+ * A number is round(x / limit * most) with most = 2^(bits - 1) - 1, so that one of magnitude
+ * `limit` is `most`; what is beyond is cut.  `limit` is an input: the largest magnitude of the map,
+ * or what was seen in others. */
 #include "pairs.h"
 
 #include "infer.h"
@@ -69,11 +71,13 @@ const Expr *pair_make(Lower *l, const Expr *low, const Expr *high) {
     return ex_or(l->b, first, second);
 }
 
-/* A sum with 1.5 * 2^23 (2^52) is rounded to an integer that lies in the low bits, as two's complement. */
+/* A sum with 1.5 * 2^23 (2^52) is rounded to an integer that lies in the low bits, as two's
+ * complement. */
 const Expr *pair_round(Lower *l, const Expr *x, const Expr *factor, double most) {
     bool is_wide = x->type == DT_F64;
     const Expr *y = ex_mul(l->b, x, factor);
-    y = ex_min(l->b, ex_max(l->b, y, ex_const(l->b, x->type, -most)), ex_const(l->b, x->type, most));
+    y = ex_min(l->b, ex_max(l->b, y, ex_const(l->b, x->type, -most)),
+               ex_const(l->b, x->type, most));
     y = ex_add(l->b, y, ex_const(l->b, x->type, is_wide ? 0x1.8p52 : 0x1.8p23));
     const Expr *bits = ex_bitcast(l->b, is_wide ? DT_I64 : DT_I32, y);
     return is_wide ? ex_cast(l->b, DT_I32, bits) : bits;
@@ -91,11 +95,12 @@ const Expr *pair_factor(Lower *l, const Value *limit, const Expr *image, double 
     return ex_div(l->b, ex_const(l->b, x->type, most), x);
 }
 
-const Expr *pair_weight(Lower *l, const Buffer *source, const Expr *tap_index, int64_t channel_stride,
-                        int64_t channels, const Expr *pair) {
+const Expr *pair_weight(Lower *l, const Buffer *source, const Expr *tap_index,
+                        int64_t channel_stride, int64_t channels, const Expr *pair) {
     const Expr *half[2];
     for (int i = 0; i < 2; i++) {
-        const Expr *channel = pair_channel(l, channels, pair, i), *last = ex_index(l->b, channels - 1);
+        const Expr *channel = pair_channel(l, channels, pair, i),
+                   *last = ex_index(l->b, channels - 1);
         const Expr *at = ex_offset(l->b, ex_min(l->b, channel, last), channel_stride, tap_index);
         half[i] = ex_cast(l->b, DT_I32, ex_load(l->b, source, at));
         if (channel->hi < channels) continue;
@@ -109,7 +114,8 @@ bool pair_infer_limit(Infer *f, Node *n, int k, int rank, int64_t images) {
     int limit_rank = infer_dims(f, n, k, limit);
     if (limit_rank < 0) return false;
     if (bits < MIN_BITS || bits > MAX_BITS)
-        return infer_fail_attr(f, n, "bits", "is %lld, must be %d to %d", (long long)bits, MIN_BITS, MAX_BITS);
+        return infer_fail_attr(f, n, "bits", "is %lld, must be %d to %d", (long long)bits, MIN_BITS,
+                               MAX_BITS);
     bool fits = limit_rank == rank && dtype_is_float(n->inputs[k]->dtype);
     for (int d = 0; fits && d < rank; d++) fits = limit[d] == 1 || (d == 0 && limit[d] == images);
     return fits || infer_fail(f, n, D_SHAPE, "the limit is not one float an image");
@@ -124,7 +130,8 @@ bool pair_infer_weights(Infer *f, Node *n, int w, int scale) {
         return infer_fail(f, n, D_DTYPE, "the weights must be of type i16, their scale a float");
     const Tensor *weights = n->inputs[w]->constant;
     if (weights && (double)pair_largest_sum(f->unit->arena, weights) * pair_most(n) > INT32_MAX)
-        return infer_fail_attr(f, n, "bits", "is too large: a sum of %d products could overflow", 2 * PAIR_CHUNK);
+        return infer_fail_attr(f, n, "bits", "is too large: a sum of %d products could overflow",
+                               2 * PAIR_CHUNK);
     if (!pair_chunk(pair_count(dims[1])))
         return infer_fail(f, n, D_SHAPE, "so many channels cannot be added up in parts");
     return (rank == 1 && outputs[0] == dims[0]) ||
@@ -136,7 +143,8 @@ bool infer_pack_pairs(Infer *f, Node *n) {
     int rank = infer_dims(f, n, X, x);
     if (rank < 0) return false;
     if (rank < 2) return infer_fail(f, n, D_SHAPE, "the map must have channels");
-    if (!dtype_is_float(n->inputs[X]->dtype)) return infer_fail(f, n, D_DTYPE, "the map must be of floats");
+    if (!dtype_is_float(n->inputs[X]->dtype))
+        return infer_fail(f, n, D_DTYPE, "the map must be of floats");
     if (!pair_infer_limit(f, n, LIMIT, rank, x[0])) return false;
     x[1] = pair_count(x[1]);
     infer_set(f, n, 0, DT_I32, rank, x);
@@ -150,7 +158,8 @@ void need_pack_pairs(const Lower *l, const Node *n, int input, InputNeed *need) 
 }
 
 /* The map's element in half `half` of the pair at index[1], rounded. */
-static const Expr *rounded_half(Lower *l, const Node *n, const Expr *const *index, const Expr *factor, int half) {
+static const Expr *rounded_half(Lower *l, const Node *n, const Expr *const *index,
+                                const Expr *factor, int half) {
     const Value *x = n->inputs[X];
     const Expr *at[MAX_RANK];
     int64_t channels = dim_of(x, 1);
@@ -171,7 +180,8 @@ static void pack_pair(Lower *l, const Node *n, const Expr *const *index, const E
 /* Whole blocks in vectors. */
 static void pack_blocks(Lower *l, const Node *n, const Expr **index, const Expr *factor) {
     int64_t lanes = l->program->target->lanes < PAIR_BLOCK ? l->program->target->lanes : PAIR_BLOCK;
-    const Expr *block = st_for_n(l->b, LOOP_SERIAL, "block", dim_of(n->inputs[X], 1) / (2 * PAIR_BLOCK));
+    const Expr *block =
+        st_for_n(l->b, LOOP_SERIAL, "block", dim_of(n->inputs[X], 1) / (2 * PAIR_BLOCK));
     const Expr *first = ex_offset(l->b, block, PAIR_BLOCK, ex_index(l->b, 0));
     const Expr *part = st_for_n(l->b, LOOP_UNROLL, "part", PAIR_BLOCK / lanes);
     const Expr *lane = st_for_n(l->b, LOOP_LANES, "l", lanes);
@@ -196,7 +206,8 @@ void code_pack_pairs(Lower *l, Node *n) {
     const Expr *index[MAX_RANK];
     lower_begin_kernel(l, n, NULL);
     index[0] = st_for_n(l->b, LOOP_PARALLEL, "n", dim_of(x, 0));
-    const Expr *factor = st_let(l->b, "factor", pair_factor(l, n->inputs[LIMIT], index[0], pair_most(n)));
+    const Expr *factor =
+        st_let(l->b, "factor", pair_factor(l, n->inputs[LIMIT], index[0], pair_most(n)));
     for (int d = 2; d < x->rank; d++)
         index[d] = st_for_n(l->b, LOOP_PARALLEL, d == x->rank - 1 ? "x" : "y", dim_of(x, d));
     pack_pixel(l, n, index, factor);

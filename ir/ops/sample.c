@@ -102,8 +102,8 @@ static const Expr *position(Lower *l, const Nest *nest, const Expr *const *index
                    constant(l, p, 0.5));
     p = ex_cast(l->b, nest->acc[0], p);
     if (g->nearest) p = math_round(l->b, p);
-    /* a cubic kernel that reaches over the border reads border elements there, so its centre stays
-     */
+    /* a cubic kernel that reaches over the border reads border elements there, so its centre
+     * stays */
     double slack = g->taps == 4 ? 4 : 0;
     if (g->padding == PAD_BORDER) return bounded(l, p, -slack, (double)(n - 1) + slack);
     return g->padding == PAD_REFLECTION ? reflect(l, g, p, n) : p;

@@ -56,7 +56,8 @@ bool infer_scatter_elements(Infer *f, Node *n) {
     for (int d = 0; fits && d < rank; d++)
         fits = indices[d] == updates[d] && (d == axis || indices[d] <= data[d]);
     if (!fits) return infer_fail(f, n, D_SHAPE, "data, indices and updates do not fit each other");
-    if (!check_place(f, n, data[axis], updates, rank) || !move_infer_within(f, n, data + axis, 1)) return false;
+    if (!check_place(f, n, data[axis], updates, rank) || !move_infer_within(f, n, data + axis, 1))
+        return false;
     infer_set(f, n, 0, n->inputs[0]->dtype, rank, data);
     return true;
 }

@@ -1,8 +1,10 @@
-/* tap_sum.c - TapSum: the end of a convolution of a map with branches, each the same map times a map of its own.
+/* tap_sum.c - TapSum: the end of a convolution of a map with branches, each the same map times a
+ * map of its own.
  *
- * A 1x1 convolution of the unscaled map has given the products of all branches, taps and outputs, channel
- * ((branch * taps) + tap) * outputs + output.  An output is the bias plus, over branches and taps, the product at the
- * tap's pixel times the branch's map there; outside of the map it is zero. */
+ * A 1x1 convolution of the unscaled map has given the products of all branches, taps and outputs,
+ * channel
+ * ((branch * taps) + tap) * outputs + output.  An output is the bias plus, over branches and taps,
+ * the product at the tap's pixel times the branch's map there; outside of the map it is zero. */
 #include "nest.h"
 #include "ops.h"
 #include "window.h"
@@ -17,14 +19,15 @@ bool infer_tap_sum(Infer *f, Node *n) {
     if (!dtype_is_float(t) || n->inputs[SCALE]->dtype != t || n->inputs[BIAS]->dtype != t)
         return infer_fail(f, n, D_DTYPE, "products, scale and bias must be of one float type");
     Window w;
-    if (rank != 4 || scale_rank != 4 || n->inputs[BIAS]->rank != 1 || scale[0] != x[0] || scale[2] != x[2] ||
-        scale[3] != x[3])
+    if (rank != 4 || scale_rank != 4 || n->inputs[BIAS]->rank != 1 || scale[0] != x[0] ||
+        scale[2] != x[2] || scale[3] != x[3])
         return infer_fail(f, n, D_SHAPE, "the scale is not of the products' size");
     if (!window_infer(f, n, 2, x + 2, NULL, &w)) return false;
     int64_t count = w.kernel[0] * w.kernel[1];
-    if (__builtin_mul_overflow(count, scale[1], &count) || __builtin_mul_overflow(count, bias[0], &count) ||
-        count != x[1])
-        return infer_fail(f, n, D_SHAPE, "there is not one product for every branch, tap and output");
+    if (__builtin_mul_overflow(count, scale[1], &count) ||
+        __builtin_mul_overflow(count, bias[0], &count) || count != x[1])
+        return infer_fail(f, n, D_SHAPE,
+                          "there is not one product for every branch, tap and output");
     infer_set(f, n, 0, t, 4, (int64_t[]){x[0], bias[0], w.out[0], w.out[1]});
     return true;
 }
@@ -54,14 +57,17 @@ static void sum_step(Lower *l, const Nest *nest, const Expr *const *index, const
     }
     at[1] = k[0];
     const Expr *scale = lower_load_wide(l, nest->node->inputs[SCALE], at);
-    const Expr *tap = ex_offset(l->b, ex_offset(l->b, k[0], w->kernel[0], k[1]), w->kernel[1], k[2]);
+    const Expr *tap =
+        ex_offset(l->b, ex_offset(l->b, k[0], w->kernel[0], k[1]), w->kernel[1], k[2]);
     at[1] = ex_offset(l->b, tap, dim_of(nest->out, 1), index[1]);
     const Expr *sum = ex_fma(l->b, lower_load_wide(l, x, at), scale, acc[0]);
     acc[0] = ex_select(l->b, inside, sum, acc[0]);
 }
 
-static void sum_finish(Lower *l, const Nest *nest, const Expr *const *index, const Expr *const *acc) {
-    builder_kernel(l->b)->macs = value_count(nest->out) * nest->inner[0] * nest->inner[1] * nest->inner[2];
+static void sum_finish(Lower *l, const Nest *nest, const Expr *const *index,
+                       const Expr *const *acc) {
+    builder_kernel(l->b)->macs =
+        value_count(nest->out) * nest->inner[0] * nest->inner[1] * nest->inner[2];
     lower_store(l, nest->out, index, acc[0]);
 }
 

@@ -426,7 +426,8 @@ static void exchanged(Lower *l, UpsampleConv *c, DType wide) {
     lower_end_kernel(l);
 }
 
-/* Output channels of a block: the variant's, or where these do not divide, the largest power of two that does. */
+/* Output channels of a block: the variant's, or where these do not divide, the largest power of two
+ * that does. */
 static int64_t block_of(const UpsampleConv *c, const Variant *v) {
     int64_t block = v->block;
     while (block > 1 && c->channels % block) block /= 2;

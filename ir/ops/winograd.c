@@ -1,18 +1,18 @@
-/* winograd.c - 3x3 convolution with stride 1 by Winograd's minimal filtering F(4x4, 3x3): 36 products
- * for 16 outputs instead of 144 (S. Winograd, Arithmetic Complexity of Computations, 1980; A. Lavin
- * and S. Gray, 2015).
+/* winograd.c - 3x3 convolution with stride 1 by Winograd's minimal filtering F(4x4, 3x3): 36
+ * products for 16 outputs instead of 144 (S. Winograd, Arithmetic Complexity of Computations, 1980;
+ * A. Lavin and S. Gray, 2015).
  *
  *     U[q][tile][channel]  = B^T d B        d: the inputs of a tile, q: one of its 36 positions
  *     V[q][channel][output] = G g G^T       g: the taps of a weight
  *     M[q][tile][output]   = U[q] V[q]      a matrix product for each q
  *     output               = A^T M A
- * Lanes run over channels in all transforms.  Tiles that hang over the edge read the input's halo and
- * store what is inside.
+ * Lanes run over channels in all transforms.  Tiles that hang over the edge read the input's halo
+ * and store what is inside.
  *
- * Many tiles: V is made at compile time, and a block of tiles at a time goes through all steps.  Few
- * tiles: V is four times the weights, and reading it would take longer than making it.  There U holds
- * all tiles; for a few columns of outputs, and a chunk of channels after the other, V is made in the
- * cache, and its products are added to M. */
+ * Many tiles: V is made at compile time, and a block of tiles at a time goes through all steps. Few
+ * tiles: V is four times the weights, and reading it would take longer than making it.  There U
+ * holds all tiles; for a few columns of outputs, and a chunk of channels after the other, V is made
+ * in the cache, and its products are added to M. */
 #include "conv.h"
 
 #include <string.h>
@@ -22,8 +22,8 @@ enum {
     SIDE = 6, /* inputs */
     POSITIONS = SIDE * SIDE,
     MOST_BYTES = 16 << 20, /* of U with few tiles */
-    CHUNK = 64,        /* channels of the weights that are transformed at a time */
-    PANELS = 2,        /* their tiles of columns */
+    CHUNK = 64,            /* channels of the weights that are transformed at a time */
+    PANELS = 2,            /* their tiles of columns */
     BLOCK_BYTES = 3 << 19, /* of U and M together */
     APART =
         16 /* elements between positions, so that they do not compete for one set of the cache */
@@ -36,11 +36,11 @@ typedef struct Transform {
     double first[SIDE][SIDE], second[SIDE][SIDE];
 } Transform;
 
-/* The construction of Toom and Cook over the points 0, A, -A, B, -B and infinity: a row of the input
- * transform is the product of (x - q) over the other points q; one of the weights' is (1, p, p^2)
- * over the product of (p - q); one of the outputs' is the powers of the points.  With A = sqrt(1/2)
- * and B = sqrt(2) rounding errors are half of those of the usual 0, 1, -1, 2, -2, since the entries
- * are closer to one another. */
+/* The construction of Toom and Cook over the points 0, A, -A, B, -B and infinity: a row of the
+ * input transform is the product of (x - q) over the other points q; one of the weights' is (1, p,
+ * p^2) over the product of (p - q); one of the outputs' is the powers of the points.  With A =
+ * sqrt(1/2) and B = sqrt(2) rounding errors are half of those of the usual 0, 1, -1, 2, -2, since
+ * the entries are closer to one another. */
 #define A 0.70710678118654752440
 #define B 1.41421356237309504880
 static const Transform of_inputs = {SIDE,
@@ -69,19 +69,17 @@ static const Transform of_weights = {
      {0, B / 6, 0, 0, 1},
      {0, -B / 6, 0, 0, 1},
      {0, 0, 1, 0, 0}}};
-static const Transform of_outputs = {SIDE,
-                                     6,
-                                     TILE,
-                                     {{1, 0, 0, 0, 0, 0},
-                                      {0, 1, 1, 0, 0, 0},
-                                      {0, 1, -1, 0, 0, 0},
-                                      {0, 0, 0, 1, 1, 0},
-                                      {0, 0, 0, 1, -1, 0},
-                                      {0, 0, 0, 0, 0, 1}},
-                                     {{1, 1, 0, 1, 0, 0},
-                                      {0, 0, A, 0, B, 0},
-                                      {0, .5, 0, 2, 0, 0},
-                                      {0, 0, A / 2, 0, 2 * B, 1}}};
+static const Transform of_outputs = {
+    SIDE,
+    6,
+    TILE,
+    {{1, 0, 0, 0, 0, 0},
+     {0, 1, 1, 0, 0, 0},
+     {0, 1, -1, 0, 0, 0},
+     {0, 0, 0, 1, 1, 0},
+     {0, 0, 0, 1, -1, 0},
+     {0, 0, 0, 0, 0, 1}},
+    {{1, 1, 0, 1, 0, 0}, {0, 0, A, 0, B, 0}, {0, .5, 0, 2, 0, 0}, {0, 0, A / 2, 0, 2 * B, 1}}};
 #undef A
 #undef B
 
@@ -89,9 +87,9 @@ typedef struct Winograd {
     Conv *conv;
     DType wide;
     int64_t tiles_x, tiles; /* of the map */
-    int64_t block, rows;    /* tiles at a time; rows of U and M, where they come in register tiles */
-    int64_t chunk;          /* channels of U that lie side by side */
-    int64_t width, panels;  /* columns of M that lie side by side, and how many such panels it has */
+    int64_t block, rows;   /* tiles at a time; rows of U and M, where they come in register tiles */
+    int64_t chunk;         /* channels of U that lie side by side */
+    int64_t width, panels; /* columns of M that lie side by side, and how many such panels it has */
     int lanes;
     Buffer *inputs, *products; /* U, M */
     Buffer *transform;         /* G (x) G: a row of 9 for each position */
@@ -289,8 +287,7 @@ static void give_output(Lower *l, const Square *s, const Expr *i, const Expr *j,
     const Conv *c = s->winograd->conv;
     const Expr *channel = ex_add(l->b, s->channel, lane);
     const Expr *index[4] = {c->n, channel, ex_add(l->b, s->y, i), ex_add(l->b, s->x, j)};
-    lower_store(l, c->out, index,
-                ex_add(l->b, value, conv_bias(l, c, channel, s->winograd->wide)));
+    lower_store(l, c->out, index, ex_add(l->b, value, conv_bias(l, c, channel, s->winograd->wide)));
 }
 
 static const Expr *in_kept(Lower *l, const Square *s, const Expr *i, const Expr *j,
@@ -321,8 +318,8 @@ static void output_tile(Lower *l, const Winograd *w, Square s, const Expr *group
     int64_t vectors = w->conv->out_channels / w->lanes;
     Part part = open_part(l, "vector", w->panels * w->width / w->lanes, group, vectors);
     const Expr *vector = part.at, *of_panel = ex_index(l->b, w->width / w->lanes);
-    const Expr *column = ex_offset(l->b, ex_rem(l->b, vector, of_panel), w->lanes,
-                                   ex_index(l->b, 0));
+    const Expr *column =
+        ex_offset(l->b, ex_rem(l->b, vector, of_panel), w->lanes, ex_index(l->b, 0));
     s.channel = ex_offset(l->b, part.whole, w->lanes, ex_index(l->b, 0));
     s.from = in_products(l, w, ex_index(l->b, 0), ex_div(l->b, vector, of_panel), s.tile, column);
     s.store = ragged ? keep_output : give_output;
@@ -334,10 +331,7 @@ static void output_tile(Lower *l, const Winograd *w, Square s, const Expr *group
 }
 
 static void transform_outputs(Lower *l, const Winograd *w, const Expr *block, const Expr *group) {
-    Square s = {.winograd = w,
-                .transform = &of_outputs,
-                .lanes = w->lanes,
-                .load = load_product};
+    Square s = {.winograd = w, .transform = &of_outputs, .lanes = w->lanes, .load = load_product};
     s.tile = st_for_n(l->b, LOOP_PARALLEL, "tile", w->block);
     const Expr *number = ex_offset(l->b, block, w->block, s.tile);
     st_if(l->b, ex_lt(l->b, number, ex_index(l->b, w->tiles)));
@@ -409,8 +403,8 @@ static int64_t all_rows(const Winograd *w, int64_t block, int rows) {
     return turns * ((block + rows - 1) / rows * rows);
 }
 
-/* Tiles of a block, and rows of a register tile: of the numbers that fit those that waste the fewest
- * rows. */
+/* Tiles of a block, and rows of a register tile: of the numbers that fit those that waste the
+ * fewest rows. */
 static int choose_block(Winograd *w, int most_rows) {
     const Conv *c = w->conv;
     int best_rows = most_rows;
@@ -479,8 +473,7 @@ static const Expr *tap_weight(Lower *l, const Gemm *g, const Buffer *source, con
     const Expr *flat = gemm_flat_k(l, g, k), *taps = ex_index(l->b, 9), *side = ex_index(l->b, 3);
     const Expr *tap = ex_rem(l->b, flat, taps);
     const Expr *last = ex_index(l->b, w->conv->out_channels - 1);
-    const Expr *index =
-        weight_index(l, w, ex_div(l->b, flat, taps), ex_min(l->b, column, last));
+    const Expr *index = weight_index(l, w, ex_div(l->b, flat, taps), ex_min(l->b, column, last));
     index = ex_offset(l->b, ex_div(l->b, tap, side), s->stride[2], index);
     index = ex_offset(l->b, ex_rem(l->b, tap, side), s->stride[3], index);
     return ex_load(l->b, source, index);
@@ -622,8 +615,7 @@ static void multiply_few(Lower *l, Winograd *w) {
     pack_taps(l, w);
     lower_begin_kernel(l, c->node, NULL);
     c->n = st_for_n(l->b, LOOP_PARALLEL, "n", c->x->dims[0].size);
-    w->inputs =
-        st_scratch(l->b, "tiles", w->wide, c->in / w->chunk * POSITIONS * input_step(w));
+    w->inputs = st_scratch(l->b, "tiles", w->wide, c->in / w->chunk * POSITIONS * input_step(w));
     transform_inputs(l, w, ex_index(l->b, 0));
     int64_t columns = w->panels * w->width, groups = (c->out_channels + columns - 1) / columns;
     const Expr *group = st_for_n(l->b, LOOP_PARALLEL, "columns", groups);
@@ -651,8 +643,7 @@ void conv_winograd(Lower *l, Conv *c) {
         multiply_few(l, &w);
     else
         multiply_many(l, &w);
-    builder_kernel(l->b)->macs =
-        c->x->dims[0].size * w.tiles * POSITIONS * c->in * c->out_channels;
+    builder_kernel(l->b)->macs = c->x->dims[0].size * w.tiles * POSITIONS * c->in * c->out_channels;
     lower_end_kernel(l);
 }
 
@@ -690,9 +681,11 @@ bool effort_winograd_many(const Node *n, const Target *t, const Variant *v, Effo
     Winograd w = winograd_of(&c, t);
     choose_block(&w, t->tile_rows);
     int64_t blocks = (w.tiles + w.block - 1) / w.block;
-    Gemm g = {.wide = w.wide, .rows = w.block, .columns = c.out_channels, .n_k = 1, .k_extent = {c.in}};
+    Gemm g = {
+        .wide = w.wide, .rows = w.block, .columns = c.out_channels, .n_k = 1, .k_extent = {c.in}};
     gemm_effort(&g, t, v, c.x->dims[0].size * blocks * POSITIONS, POSITIONS, effort);
-    effort->n[COST_MAP] += (double)(c.x->dims[0].size * w.tiles * (c.in + c.out_channels) * POSITIONS * 4);
+    effort->n[COST_MAP] +=
+        (double)(c.x->dims[0].size * w.tiles * (c.in + c.out_channels) * POSITIONS * 4);
     effort->n[COST_ROOM] += (double)((POSITIONS - 9) * c.in * c.out_channels * 4);
     add_transforms(&w, effort);
     return true;
@@ -704,7 +697,8 @@ bool effort_winograd_few(const Node *n, const Target *t, const Variant *v, Effor
     Winograd w = winograd_of(&c, t);
     if (w.tiles > MOST_BYTES / (POSITIONS * 4 * c.in)) return false;
     int rows = few_rows(w.tiles, t->tile_rows);
-    int64_t width = (int64_t)t->tile_vectors * t->lanes, panels = (c.out_channels + width - 1) / width;
+    int64_t width = (int64_t)t->tile_vectors * t->lanes,
+            panels = (c.out_channels + width - 1) / width;
     int64_t chunk = chunk_of(&w), images = c.x->dims[0].size;
     Gemm g = {.wide = w.wide,
               .rows = (w.tiles + rows - 1) / rows * rows,
@@ -716,7 +710,8 @@ bool effort_winograd_few(const Node *n, const Target *t, const Variant *v, Effor
     int64_t maps = images * w.tiles * POSITIONS * 4;
     int64_t products = w.tiles * POSITIONS * 4 * together * width; /* M, which all chunks add to */
     CostId kind = products > t->l2_bytes ? COST_SPREAD : COST_MAP;
-    effort->n[kind] += (double)(maps * (c.in * groups + c.out_channels)); /* U is read for each group */
+    effort->n[kind] +=
+        (double)(maps * (c.in * groups + c.out_channels)); /* U is read for each group */
     double weights = (double)(c.in * panels * width);
     effort->n[COST_WEIGHTS] += 9 * 4 * weights;
     effort->n[COST_TRANSFORM] += (double)images * weights / t->lanes * square_steps(&of_weights);

@@ -1,6 +1,8 @@
-/* api.c - libsonoc as its callers see it: what it answers, how it runs, what it refuses, and that nothing stays behind.
+/* api.c - libsonoc as its callers see it: what it answers, how it runs, what it refuses, and that
+ * nothing stays behind.
  *
- *     library_api FOLDER      with small.onnx, outside.onnx (weights beside it) and plugin.so, as tests/library.py makes them */
+ *     library_api FOLDER      with small.onnx, outside.onnx (weights beside it) and plugin.so, as
+ * tests/library.py makes them */
 #include "check.h"
 
 #include <dirent.h>
@@ -20,7 +22,8 @@ static const char *in_folder(const char *name) {
 static void test_facts(void) {
     CHECK(strchr(sonoc_version(), '.'));
     CHECK(!strcmp(sonoc_dtype_name(SONOC_F32), "f32") && sonoc_dtype_bytes(SONOC_F32) == 4);
-    CHECK(!sonoc_dtype_name(99) && !sonoc_dtype_bytes(99) && !sonoc_dtype_name(-1) && !sonoc_dtype_name(0));
+    CHECK(!sonoc_dtype_name(99) && !sonoc_dtype_bytes(99) && !sonoc_dtype_name(-1) &&
+          !sonoc_dtype_name(0));
     int n = 0;
     while (sonoc_backend(n)) n++;
     CHECK(n >= 2 && !sonoc_backend(n) && !sonoc_backend(n + 1) && !sonoc_backend(-1));
@@ -33,9 +36,11 @@ static void test_ports(void) {
     CHECK(error.status == SONOC_OK && !*error.text);
     CHECK(sonoc_input_count(m) == 3 && sonoc_output_count(m) == 2);
     const struct sonoc_port *w = sonoc_input(m, 1);
-    CHECK(!strcmp(w->name, "w") && w->dtype == SONOC_F32 && w->rank == 2 && w->dims[0] == 8 && w->dims[1] == 16);
+    CHECK(!strcmp(w->name, "w") && w->dtype == SONOC_F32 && w->rank == 2 && w->dims[0] == 8 &&
+          w->dims[1] == 16);
     CHECK(w->count == 128 && w->bytes == 512);
-    CHECK(sonoc_find_input(m, "b") == 2 && sonoc_find_input(m, "z") == -1 && sonoc_find_output(m, "z") == 1);
+    CHECK(sonoc_find_input(m, "b") == 2 && sonoc_find_input(m, "z") == -1 &&
+          sonoc_find_output(m, "z") == 1);
     CHECK(!sonoc_input(m, 3) && !sonoc_input(m, -1) && !sonoc_output(m, 2));
     sonoc_close(m);
 }
@@ -111,7 +116,10 @@ static void test_order_of_closing(void) {
     sonoc_close(NULL);
 }
 
-typedef struct Log { int stages, notes, errors; char last_error[256]; } Log;
+typedef struct Log {
+    int stages, notes, errors;
+    char last_error[256];
+} Log;
 
 static void keep_log(void *context, enum sonoc_log kind, const char *text) {
     Log *log = context;
@@ -121,15 +129,16 @@ static void keep_log(void *context, enum sonoc_log kind, const char *text) {
     if (kind == SONOC_LOG_ERROR) snprintf(log->last_error, sizeof log->last_error, "%s", text);
 }
 
-static void expect(const char *path, const struct sonoc_options *options, enum sonoc_status status, const char *part) {
+static void expect(const char *path, const struct sonoc_options *options, enum sonoc_status status,
+                   const char *part) {
     struct sonoc_error error;
     struct sonoc_model *m = sonoc_open(path, options, &error);
     CHECK(!m);
     CHECK_OK(error.status == status && strstr(error.text, part), error);
 }
 
-static void expect_text(const char *text, const struct sonoc_options *options, enum sonoc_status status,
-                        const char *part) {
+static void expect_text(const char *text, const struct sonoc_options *options,
+                        enum sonoc_status status, const char *part) {
     struct sonoc_error error;
     struct sonoc_model *m = open_text(text, options, &error);
     CHECK(!m);
@@ -138,13 +147,23 @@ static void expect_text(const char *text, const struct sonoc_options *options, e
 
 static void test_wrong_options(void) {
     const char *dims[] = {"batch=none", NULL}, *plugins[] = {"no_such.so", NULL};
-    struct { struct sonoc_options options; enum sonoc_status status; const char *part; } wrong[] = {
-        {SONOC_OPTIONS, SONOC_USAGE, "SONOC_OPTIONS"},     {SONOC_OPTIONS, SONOC_USAGE, "optimize is 4"},
-        {SONOC_OPTIONS, SONOC_USAGE, "exactness is 7"},    {SONOC_OPTIONS, SONOC_USAGE, "threads is -1"},
-        {SONOC_OPTIONS, SONOC_USAGE, "backend 'abacus'"},  {SONOC_OPTIONS, SONOC_USAGE, "target 'abacus'"},
-        {SONOC_OPTIONS, SONOC_USAGE, "batch=none"},        {SONOC_OPTIONS, SONOC_USAGE, "no pass 'fly'"},
-        {SONOC_OPTIONS, SONOC_REFUSED, "no_such.rules"},   {SONOC_OPTIONS, SONOC_REFUSED, "no_such.so"},
-        {SONOC_OPTIONS, SONOC_REFUSED, "C compiler failed"}, {SONOC_OPTIONS, SONOC_LIMIT, "memory limit"},
+    struct {
+        struct sonoc_options options;
+        enum sonoc_status status;
+        const char *part;
+    } wrong[] = {
+        {SONOC_OPTIONS, SONOC_USAGE, "SONOC_OPTIONS"},
+        {SONOC_OPTIONS, SONOC_USAGE, "optimize is 4"},
+        {SONOC_OPTIONS, SONOC_USAGE, "exactness is 7"},
+        {SONOC_OPTIONS, SONOC_USAGE, "threads is -1"},
+        {SONOC_OPTIONS, SONOC_USAGE, "backend 'abacus'"},
+        {SONOC_OPTIONS, SONOC_USAGE, "target 'abacus'"},
+        {SONOC_OPTIONS, SONOC_USAGE, "batch=none"},
+        {SONOC_OPTIONS, SONOC_USAGE, "no pass 'fly'"},
+        {SONOC_OPTIONS, SONOC_REFUSED, "no_such.rules"},
+        {SONOC_OPTIONS, SONOC_REFUSED, "no_such.so"},
+        {SONOC_OPTIONS, SONOC_REFUSED, "C compiler failed"},
+        {SONOC_OPTIONS, SONOC_LIMIT, "memory limit"},
     };
     wrong[0].options.size = 3;
     wrong[1].options.optimize = 4;
@@ -174,7 +193,8 @@ static void test_wrong_models(void) {
     expect("", NULL, SONOC_USAGE, "path is missing");
     expect("no_such.onnx", NULL, SONOC_REFUSED, "No such file");
     expect(folder, NULL, SONOC_REFUSED, "directory");
-    expect_text("graph g(%x: f32[2]) -> (%y) {\n    %y = Fly(%x)\n}\n", &options, SONOC_REFUSED, "Fly");
+    expect_text("graph g(%x: f32[2]) -> (%y) {\n    %y = Fly(%x)\n}\n", &options, SONOC_REFUSED,
+                "Fly");
     CHECK(log.errors == 1 && strstr(log.last_error, "Fly"));
     struct sonoc_error error;
     CHECK(!sonoc_open_memory("\x89PNG", 4, NULL, NULL, &error) && strstr(error.text, "memory: ") &&
@@ -188,7 +208,8 @@ static void test_wrong_models(void) {
 static void test_long_error(void) {
     static char text[1 << 16];
     size_t n = (size_t)sprintf(text, "graph g(%%x: f32[2]) -> (%%y) {\n");
-    for (int i = 0; i < 900; i++) n += (size_t)sprintf(text + n, "    %%v%d = Operator%d(%%x)\n", i, i);
+    for (int i = 0; i < 900; i++)
+        n += (size_t)sprintf(text + n, "    %%v%d = Operator%d(%%x)\n", i, i);
     sprintf(text + n, "    %%y = Relu(%%x)\n}\n");
     struct sonoc_error error;
     memset(&error, 'x', sizeof error);
@@ -214,8 +235,12 @@ static sonoc_x twice_element(const struct sonoc *s, const struct sonoc_node *n, 
 }
 
 static void enter_twice(const struct sonoc_registry *r) {
-    static const struct sonoc_op twice = {.api = SONOC_API, .domain = "example", .name = "Twice", .min_inputs = 1,
-                                          .max_inputs = 1, .element = twice_element};
+    static const struct sonoc_op twice = {.api = SONOC_API,
+                                          .domain = "example",
+                                          .name = "Twice",
+                                          .min_inputs = 1,
+                                          .max_inputs = 1,
+                                          .element = twice_element};
     r->add_op(r, &twice);
 }
 
@@ -234,8 +259,10 @@ static void run_operator(const char *text, const struct sonoc_options *options, 
 
 static void test_operators(void) {
     static const char twice[] = "graph g(%x: f32[3]) -> (%y) {\n    %y = example::Twice(%x)\n}\n";
-    static const char soft[] = "graph g(%x: f32[3]) -> (%y) {\n    %y = example::SoftThreshold(%x)\n}\n";
-    sonoc_registrar *const own[] = {enter_twice, NULL}, *const same[] = {enter_twice, enter_twice, NULL};
+    static const char soft[] =
+        "graph g(%x: f32[3]) -> (%y) {\n    %y = example::SoftThreshold(%x)\n}\n";
+    sonoc_registrar *const own[] = {enter_twice, NULL}, *const same[] = {enter_twice, enter_twice,
+                                                                         NULL};
     const char *const plugins[] = {plugin, NULL};
     struct sonoc_options options = SONOC_OPTIONS;
     expect_text(twice, &options, SONOC_REFUSED, "Twice");
@@ -249,7 +276,9 @@ static void test_operators(void) {
 }
 
 /* An allocator that counts, and may fail. */
-typedef struct Meter { long left, blocks, bytes, asked; } Meter;
+typedef struct Meter {
+    long left, blocks, bytes, asked;
+} Meter;
 
 static void *meter_allocate(void *context, size_t bytes) {
     Meter *m = context;
@@ -349,7 +378,8 @@ static void do_rounds(const char *backend, const char *kept) {
     int mappings = count_mappings(), files = count_entries("/proc/self/fd");
     for (int i = 0; i < 200; i++) open_run_close(outside, &options);
     long grown = (resident_pages() - pages) * sysconf(_SC_PAGESIZE);
-    printf("200 rounds: %ld KiB more, %d mappings more\n", grown / 1024, count_mappings() - mappings);
+    printf("200 rounds: %ld KiB more, %d mappings more\n", grown / 1024,
+           count_mappings() - mappings);
     CHECK(grown < 2 << 20);
     CHECK(count_mappings() - mappings < 4 && count_entries("/proc/self/fd") == files);
 }
@@ -359,7 +389,10 @@ static void test_rounds_compiled(void) { do_rounds(NULL, ""); }
 static void test_rounds_kept(void) { do_rounds(NULL, cache); }
 static void test_rounds_interpreted(void) { do_rounds("interp", ""); }
 
-static const struct { const char *name; void (*test)(void); } tests[] = {
+static const struct {
+    const char *name;
+    void (*test)(void);
+} tests[] = {
     {"facts", test_facts},
     {"ports", test_ports},
     {"runs", test_runs},

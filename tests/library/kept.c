@@ -1,6 +1,8 @@
-/* kept.c - compiled models that are kept: found again without being read, made anew when anything differs.
+/* kept.c - compiled models that are kept: found again without being read, made anew when anything
+ * differs.
  *
- *     library_kept FOLDER     as of library_api; works in copies of the models, and in FOLDER/cache */
+ *     library_kept FOLDER     as of library_api; works in copies of the models, and in FOLDER/cache
+ */
 #include "check.h"
 
 #include <sys/wait.h>
@@ -17,7 +19,7 @@ static void run_shell(const char *format, const char *a, const char *b) {
 
 typedef struct Opened {
     float outputs[256];
-    bool read;               /* the model was, so it came not from the cache */
+    bool read; /* the model was, so it came not from the cache */
 } Opened;
 
 static void note_stage(void *context, enum sonoc_log kind, const char *text) {
@@ -51,7 +53,8 @@ static bool compiles(const struct sonoc_options *options, Opened *o) {
     struct sonoc_error error;
     struct sonoc_model *m = sonoc_open(model, options, &error);
     CHECK_OK(m, error);
-    CHECK(sonoc_input_count(m) == 1 && sonoc_input(m, 0)->dims[1] == 64 && !strcmp(sonoc_output(m, 0)->name, "y"));
+    CHECK(sonoc_input_count(m) == 1 && sonoc_input(m, 0)->dims[1] == 64 &&
+          !strcmp(sonoc_output(m, 0)->name, "y"));
     run_model(m, o);
     sonoc_close(m);
     return o->read;
@@ -147,7 +150,8 @@ static void test_not_kept(void) {
 static void test_external_data(void) {
     Opened first, other, again;
     CHECK(compiles_usual(&first) && !compiles_usual(&again));
-    run_shell("cp '%s' kept.data; head -c 64 /dev/zero | dd of='%s' conv=notrunc 2>/dev/null", data, data);
+    run_shell("cp '%s' kept.data; head -c 64 /dev/zero | dd of='%s' conv=notrunc 2>/dev/null", data,
+              data);
     CHECK(compiles_usual(&other) && memcmp(first.outputs, other.outputs, sizeof first.outputs));
     CHECK(!compiles_usual(&again) && !memcmp(other.outputs, again.outputs, sizeof other.outputs));
     run_shell("cp kept.data '%s'%s", data, "");
@@ -155,7 +159,8 @@ static void test_external_data(void) {
     struct sonoc_error error;
     struct sonoc_options options = options_for(&again);
     run_shell("rm '%s'%s", data, "");
-    CHECK(!sonoc_open(model, &options, &error) && error.status == SONOC_REFUSED && strstr(error.text, "outside.data"));
+    CHECK(!sonoc_open(model, &options, &error) && error.status == SONOC_REFUSED &&
+          strstr(error.text, "outside.data"));
 }
 
 static void test_changed_model(void) {
@@ -172,12 +177,14 @@ static void test_damage(void) {
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         char place[32];
         snprintf(place, sizeof place, "%d", places[i]);
-        run_shell("for f in '%s'/*.model; do printf '\\253\\001\\177\\132' | dd of=$f bs=1 seek=%s conv=notrunc 2>/dev/null; done",
+        run_shell("for f in '%s'/*.model; do printf '\\253\\001\\177\\132' | dd of=$f bs=1 seek=%s "
+                  "conv=notrunc 2>/dev/null; done",
                   cache, place);
         CHECK(compiles_usual(&o) && !memcmp(o.outputs, first.outputs, sizeof o.outputs));
         CHECK(!compiles_usual(&o));
     }
-    run_shell("for f in '%s'/*.model; do head -c 5000 $f > short && cat short > $f; done%s", cache, "");
+    run_shell("for f in '%s'/*.model; do head -c 5000 $f > short && cat short > $f; done%s", cache,
+              "");
     CHECK(compiles_usual(&o) && !compiles_usual(&o));
     CHECK(!memcmp(o.outputs, first.outputs, sizeof o.outputs));
 }
@@ -204,7 +211,10 @@ static void test_processes(void) {
     run_shell("test $(ls '%s' | wc -l) = 2%s", cache, ""); /* the entry and the lock */
 }
 
-static const struct { const char *name; void (*test)(void); } tests[] = {
+static const struct {
+    const char *name;
+    void (*test)(void);
+} tests[] = {
     {"found", test_found},
     {"memory", test_memory},
     {"options", test_options},

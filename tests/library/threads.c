@@ -1,6 +1,6 @@
-/* threads.c - eight threads run one model, each in a context of its own, while others open models: all get the bits that
- * one thread alone gets.  So do contexts whose runs are shared by threads of theirs.  Under the thread sanitizer it also
- * shows that no memory is shared unguarded. */
+/* threads.c - eight threads run one model, each in a context of its own, while others open models:
+ * all get the bits that one thread alone gets.  So do contexts whose runs are shared by threads of
+ * theirs.  Under the thread sanitizer it also shows that no memory is shared unguarded. */
 #include "check.h"
 
 #include <pthread.h>
@@ -16,8 +16,8 @@ enum { THREADS = 8, RUNS = 20 };
 typedef struct Worker {
     pthread_t thread;
     struct sonoc_model *model;
-    const float *inputs[3], *want;   /* outputs y and z, one behind the other */
-    bool opens;                      /* a model of its own in every round */
+    const float *inputs[3], *want; /* outputs y and z, one behind the other */
+    bool opens;                    /* a model of its own in every round */
 } Worker;
 
 static void run_once(struct sonoc_model *m, const Worker *w) {
@@ -68,10 +68,9 @@ static void run_threads(const char *backend) {
 }
 
 /* Long enough to be shared. */
-static const char conv_text[] =
-    "graph conv(%x: f32[1,16,64,64], %w: f32[40,16,3,3]) -> (%y) {\n"
-    "    %y = Conv(%x, %w) {pads = [1, 1, 1, 1]}\n"
-    "}\n";
+static const char conv_text[] = "graph conv(%x: f32[1,16,64,64], %w: f32[40,16,3,3]) -> (%y) {\n"
+                                "    %y = Conv(%x, %w) {pads = [1, 1, 1, 1]}\n"
+                                "}\n";
 
 enum { CONV_OUT = 40 * 64 * 64, CREWS = 3 };
 
@@ -85,7 +84,8 @@ static void run_conv(struct sonoc_model *m, float *y) {
     struct sonoc_error error;
     struct sonoc_context *c = sonoc_context_open(m, &error);
     CHECK_OK(c, error);
-    for (int i = 0; i < 2; i++) fill(sonoc_input_buffer(c, i), sonoc_input(m, i)->count, (unsigned)i + 1);
+    for (int i = 0; i < 2; i++)
+        fill(sonoc_input_buffer(c, i), sonoc_input(m, i)->count, (unsigned)i + 1);
     for (int i = 0; i < 5; i++) CHECK_OK(!sonoc_run(c, NULL, (void *[]){y}, &error), error);
     sonoc_context_close(c);
 }

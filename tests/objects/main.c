@@ -1,5 +1,6 @@
-/* main.c - runs model.o on tensors from the file `in` and writes what it gives to the file `out`: the tensors of all
- * ports, one after the other.  Says on stdout what model_init and model_run answer when they are given nothing. */
+/* main.c - runs model.o on tensors from the file `in` and writes what it gives to the file `out`:
+ * the tensors of all ports, one after the other.  Says on stdout what model_init and model_run
+ * answer when they are given nothing. */
 #include "model.h"
 
 #include <stdio.h>
@@ -29,14 +30,15 @@ int main(void) {
     FILE *from = fopen("in", "rb"), *to = fopen("out", "wb");
     if (!from || !to) return 3;
 #ifdef CALLER_ARENA
-    printf("init %d %d\n", model_init(&m, NULL), model_init(&m, (char *)memory(MODEL_ARENA_BYTES) + 4));
+    printf("init %d %d\n", model_init(&m, NULL),
+           model_init(&m, (char *)memory(MODEL_ARENA_BYTES) + 4));
     int status = model_init(&m, memory(MODEL_ARENA_BYTES));
 #else
     printf("init %d\n", model_init(NULL));
     int status = model_init(&m);
 #endif
-    printf("run %d %d %d\n", model_run_ports(NULL, inputs, outputs), model_run_ports(&m, inputs, outputs),
-           model_run_ports(&m, inputs, NULL));
+    printf("run %d %d %d\n", model_run_ports(NULL, inputs, outputs),
+           model_run_ports(&m, inputs, outputs), model_run_ports(&m, inputs, NULL));
     for (int i = 0; i < MODEL_INPUTS; i++) {
         size_t n = port_bytes(&model_input_ports[i]);
         void *at = memory(n);
@@ -45,6 +47,7 @@ int main(void) {
     }
     for (int i = 0; i < MODEL_OUTPUTS; i++) outputs[i] = memory(port_bytes(&model_output_ports[i]));
     if (!status) status = model_run_ports(&m, inputs, outputs);
-    for (int i = 0; i < MODEL_OUTPUTS; i++) fwrite(outputs[i], 1, port_bytes(&model_output_ports[i]), to);
+    for (int i = 0; i < MODEL_OUTPUTS; i++)
+        fwrite(outputs[i], 1, port_bytes(&model_output_ports[i]), to);
     return fclose(to) || status;
 }

@@ -1,4 +1,5 @@
-/* main.c - runs a compiled model on inputs that follow from a seed and prints a hash of its outputs.
+/* main.c - runs a compiled model on inputs that follow from a seed and prints a hash of its
+ * outputs.
  *
  *     main THREADS CONTEXTS RUNS
  *

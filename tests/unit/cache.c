@@ -1,4 +1,5 @@
-/* cache.c - the folder of compiled models: entries are whole or absent, whatever happens to the files. */
+/* cache.c - the folder of compiled models: entries are whole or absent, whatever happens to the
+ * files. */
 #include "cache.h"
 
 #include <assert.h>
@@ -63,9 +64,12 @@ static int count_items(void) {
 }
 
 static void test_key(void) {
-    CacheSpan one[] = {{"ab", 2}, {"c", 1}}, other[] = {{"a", 1}, {"bc", 2}}, empty[] = {{NULL, 0}, {"abc", 3}};
-    CacheKey a = cache_key(one, 2), b = cache_key(other, 2), c = cache_key(empty, 2), again = cache_key(one, 2);
-    assert(a.low != b.low && a.high != b.high && b.low != c.low && a.low == again.low && a.high == again.high);
+    CacheSpan one[] = {{"ab", 2}, {"c", 1}}, other[] = {{"a", 1}, {"bc", 2}},
+              empty[] = {{NULL, 0}, {"abc", 3}};
+    CacheKey a = cache_key(one, 2), b = cache_key(other, 2), c = cache_key(empty, 2),
+             again = cache_key(one, 2);
+    assert(a.low != b.low && a.high != b.high && b.low != c.low && a.low == again.low &&
+           a.high == again.high);
 }
 
 static void test_folder(void) {
@@ -100,7 +104,8 @@ static void test_dropped(void) {
 
 static void entry_file(const char *name, char path[256]) {
     CacheKey k = key_of(name);
-    snprintf(path, 256, "%s/%016llx%016llx.model", folder, (unsigned long long)k.high, (unsigned long long)k.low);
+    snprintf(path, 256, "%s/%016llx%016llx.model", folder, (unsigned long long)k.high,
+             (unsigned long long)k.low);
 }
 
 /* Every byte of the head that says something, and some of what follows. */
@@ -146,7 +151,8 @@ static void age(const char *name, int hours) {
 
 static void test_eviction(void) {
     enum { EACH = 5 * 4096 }; /* head, name, two of bytes, end */
-    assert(store("apple", 8000, 3 * EACH) && store("berry", 8000, 3 * EACH) && store("cherry", 8000, 3 * EACH));
+    assert(store("apple", 8000, 3 * EACH) && store("berry", 8000, 3 * EACH) &&
+           store("cherry", 8000, 3 * EACH));
     age("apple", 3);
     age("berry", 2);
     age("cherry", 1);
@@ -159,7 +165,8 @@ static void test_eviction(void) {
 
 static void note_label(void *context, const CacheItem *item) {
     char *text = context;
-    sprintf(text + strlen(text), "%.*s %lld;", item->label_length, item->label, (long long)item->bytes);
+    sprintf(text + strlen(text), "%.*s %lld;", item->label_length, item->label,
+            (long long)item->bytes);
 }
 
 static void test_list(void) {
@@ -173,9 +180,11 @@ static void test_list(void) {
 
 static void test_left_over(void) {
     assert(store("apple", 1, 1 << 20));
-    run_shell("touch sub/cache/.new-1-abcdef sub/cache/other && touch -d '2 hours ago' sub/cache/.new-2-abcdef");
+    run_shell("touch sub/cache/.new-1-abcdef sub/cache/other && touch -d '2 hours ago' "
+              "sub/cache/.new-2-abcdef");
     assert(cache_shrink(folder, 1 << 20) == 0);
-    run_shell("test -e sub/cache/.new-1-abcdef -a -e sub/cache/other -a ! -e sub/cache/.new-2-abcdef");
+    run_shell(
+        "test -e sub/cache/.new-1-abcdef -a -e sub/cache/other -a ! -e sub/cache/.new-2-abcdef");
 }
 
 /* Nothing is run that others could have written. */
@@ -215,8 +224,9 @@ static void test_processes(void) {
     assert(count_items() <= 4);
 }
 
-static void (*const tests[])(void) = {test_key,     test_folder,   test_store,     test_dropped, test_flipped, test_cut,
-                                      test_renamed, test_eviction, test_left_over, test_list,    test_foreign, test_processes};
+static void (*const tests[])(void) = {test_key,       test_folder, test_store,   test_dropped,
+                                      test_flipped,   test_cut,    test_renamed, test_eviction,
+                                      test_left_over, test_list,   test_foreign, test_processes};
 
 int main(void) {
     strcpy(root, "/tmp/sonoc-cache-XXXXXX");

@@ -129,7 +129,8 @@ static const Expr *make(Source *s, DType t, int depth) {
     if (t == DT_I64 && !draw(s, 3)) return s->index;
     if (t == DT_I32 && !draw(s, 6)) return ex_bitcast(s->b, t, make(s, DT_F32, depth - 1));
     if (t == DT_I32 && !draw(s, 6)) {
-        const Expr *x = make(s, t, depth - 1), *y = make(s, t, depth - 1), *z = make(s, t, depth - 1);
+        const Expr *x = make(s, t, depth - 1), *y = make(s, t, depth - 1),
+                   *z = make(s, t, depth - 1);
         return ex_scalar(s->b, SC_DOT2, x, y, z);
     }
     switch (draw(s, 6)) {
@@ -346,8 +347,7 @@ static bool run(Source *s, char **commands, int n) {
     void *const *expect = new_outputs(p), *const *got = new_outputs(p);
     bool ok = backend_run(backend_find("interp"), p, NULL, inputs, expect, &error);
     if (!ok) printf("FAILED: the interpreter: %s\n", error.message);
-    for (int k = 0; ok && k < n; k++)
-        ok = run_one(p, "c", commands[k], inputs, expect, got);
+    for (int k = 0; ok && k < n; k++) ok = run_one(p, "c", commands[k], inputs, expect, got);
     if (!backend_find("jit"))
         printf("skipped: jit, which this build lacks\n");
     else if (ok)

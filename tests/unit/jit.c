@@ -1,5 +1,5 @@
-/* jit.c - machine code in memory: what is compiled can be loaded anywhere, run by many threads at once, and leaves
- * nothing behind when it is closed.
+/* jit.c - machine code in memory: what is compiled can be loaded anywhere, run by many threads at
+ * once, and leaves nothing behind when it is closed.
  *
  * Without LLVM in the build there is nothing to test, which is said. */
 #include <stdio.h>
@@ -24,27 +24,26 @@ int main(void) {
 enum { COUNT = 64, THREADS = 8, RUNS = 500, ROUNDS = 200, WARM_UP = 40, SLACK_KB = 1024 };
 
 /* Two kernels, the second reading what the first left in the arena. */
-static const char source[] =
-    "program twice target \"x86-64-v3\" arena 256\n"
-    "buffer x : f32[64] input\n"
-    "buffer scale : f32[4] const {0.5, 2.0, -1.0, 3.0}\n"
-    "buffer t : f32[64] arena @0 live 0..1\n"
-    "buffer y : f32[64] output\n"
-    "input x : f32[64] in x\n"
-    "output y : f32[64] in y\n"
-    "\n"
-    "kernel first \"\" macs 0 bytes 0 {\n"
-    "    for i in 8 {\n"
-    "        for lanes l in 8 {\n"
-    "            t[i*8 + l] = x[i*8 + l]*scale[i%4]\n"
-    "        }\n"
-    "    }\n"
-    "}\n"
-    "kernel second \"\" macs 0 bytes 0 {\n"
-    "    for i in 64 {\n"
-    "        y[i] = t[63 - i] + scale[i%4]\n"
-    "    }\n"
-    "}\n";
+static const char source[] = "program twice target \"x86-64-v3\" arena 256\n"
+                             "buffer x : f32[64] input\n"
+                             "buffer scale : f32[4] const {0.5, 2.0, -1.0, 3.0}\n"
+                             "buffer t : f32[64] arena @0 live 0..1\n"
+                             "buffer y : f32[64] output\n"
+                             "input x : f32[64] in x\n"
+                             "output y : f32[64] in y\n"
+                             "\n"
+                             "kernel first \"\" macs 0 bytes 0 {\n"
+                             "    for i in 8 {\n"
+                             "        for lanes l in 8 {\n"
+                             "            t[i*8 + l] = x[i*8 + l]*scale[i%4]\n"
+                             "        }\n"
+                             "    }\n"
+                             "}\n"
+                             "kernel second \"\" macs 0 bytes 0 {\n"
+                             "    for i in 64 {\n"
+                             "        y[i] = t[63 - i] + scale[i%4]\n"
+                             "    }\n"
+                             "}\n";
 
 static const float scale[4] = {0.5f, 2, -1, 3};
 
@@ -63,7 +62,8 @@ typedef struct Compiled {
 static void compile(Compiled *c) {
     RunError error;
     JitOptions options = {.threads = 2};
-    if (!unit_begin(&c->unit, "jit", 0) || setjmp(c->unit.escape.jump)) fail("compiling", c->unit.escape.message);
+    if (!unit_begin(&c->unit, "jit", 0) || setjmp(c->unit.escape.jump))
+        fail("compiling", c->unit.escape.message);
     Program *p = program_parse(&c->unit, source);
     if (!p) fail("the program", "is refused");
     program_plan(p);
@@ -131,7 +131,8 @@ static void test_threads(const Compiled *c) {
 static long resident_kb(void) {
     long pages = 0, all = 0;
     FILE *file = fopen("/proc/self/statm", "r");
-    if (!file || fscanf(file, "%ld %ld", &all, &pages) != 2) fail("memory", "/proc/self/statm cannot be read");
+    if (!file || fscanf(file, "%ld %ld", &all, &pages) != 2)
+        fail("memory", "/proc/self/statm cannot be read");
     fclose(file);
     return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
@@ -201,7 +202,8 @@ static void test_options(void) {
     if (!jit_options_from("perf,threads=3", &o) || !o.perf_map || o.debugger || o.threads != 3)
         fail("options", "perf,threads=3");
     if (!jit_options_from(NULL, &o) || o.perf_map || o.threads) fail("options", "none");
-    if (jit_options_from("fast", &o) || jit_options_from("threads=", &o) || jit_options_from("threads=1x", &o))
+    if (jit_options_from("fast", &o) || jit_options_from("threads=", &o) ||
+        jit_options_from("threads=1x", &o))
         fail("options", "nonsense is taken");
 }
 

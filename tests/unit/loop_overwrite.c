@@ -1,4 +1,5 @@
-/* loop_overwrite.c - which kernels may write over what they read for the last time, and that they are found. */
+/* loop_overwrite.c - which kernels may write over what they read for the last time, and that they
+ * are found. */
 #include "loop.h"
 
 #include <stdlib.h>
@@ -7,7 +8,10 @@
 static int passed;
 
 /* What stands between a kernel that makes `a` and one that reads `b`. */
-typedef struct Case { const char *what, *body; bool may; } Case;
+typedef struct Case {
+    const char *what, *body;
+    bool may;
+} Case;
 
 static const Case cases[] = {
     {"element by element", "for i in 64 { b[i] = a[i]*2.0 }", true},
@@ -18,16 +22,20 @@ static const Case cases[] = {
      true},
     {"rows with a frame", "for y in 6 { for x in 5 { b[y*10 + x + 3] = a[y*10 + x + 3] } }", true},
     {"all read before the first is written",
-     "local sum : f32[1] sum[0] = 0.0 for i in 64 { sum[0] += a[63 - i] } for i in 64 { b[i] = a[i] - sum[0] }", true},
+     "local sum : f32[1] sum[0] = 0.0 for i in 64 { sum[0] += a[63 - i] } for i in 64 { b[i] = "
+     "a[i] - sum[0] }",
+     true},
     {"a group read before it is written",
      "for parallel g in 2 { local sum : f32[1] sum[0] = 0.0 for i in 32 { sum[0] += a[g*32 + i] }"
      " for i in 32 { b[g*32 + i] = a[g*32 + i]/sum[0] } }",
      true},
     {"groups of channels",
-     "for g in 2 { local sum : f32[1] sum[0] = 0.0 for p in 8 { for c in 4 { sum[0] += a[p*8 + g*4 + c] } }"
+     "for g in 2 { local sum : f32[1] sum[0] = 0.0 for p in 8 { for c in 4 { sum[0] += a[p*8 + g*4 "
+     "+ c] } }"
      " for p in 8 { for c in 4 { b[p*8 + g*4 + c] = a[p*8 + g*4 + c]/sum[0] } } }",
      true},
-    {"what is computed twice, read first", "for i in 64 { b[i] = a[i] } for i in 64 { b[i] += 1.0 }", true},
+    {"what is computed twice, read first",
+     "for i in 64 { b[i] = a[i] } for i in 64 { b[i] += 1.0 }", true},
     {"halves apart", "for i in 32 { b[i] = 0.0 } for i in 32 { b[i + 32] = a[i + 32] }", true},
     {"backwards", "for i in 64 { b[i] = a[63 - i] }", false},
     {"turned", "for i in 8 { for j in 8 { b[i*8 + j] = a[j*8 + i] } }", false},
@@ -38,7 +46,8 @@ static const Case cases[] = {
      " for i in 32 { b[g*32 + i] = sum[0] } }",
      false},
     {"written before it is read", "for i in 64 { b[i] = 1.0 c[i] = a[i] }", false},
-    {"written by all before one reads", "for i in 64 { b[i] = 1.0 } for i in 64 { c[i] = a[i] }", false},
+    {"written by all before one reads", "for i in 64 { b[i] = 1.0 } for i in 64 { c[i] = a[i] }",
+     false},
     {"again in each turn", "for k in 3 { for i in 64 { b[i] = a[i] + f32(k) } }", false},
     {"the same for all", "for i in 64 { b[i] = a[5] }", false},
     {"wherever a table says", "for i in 64 { b[i] = a[i64(table[i])] }", false},
@@ -55,7 +64,8 @@ static void fail(const char *what, const char *why) {
 static Program *program_of(Unit *u, const char *body, const char *type) {
     Text t = {.arena = u->arena};
     text_add(&t,
-             "program p target \"x86-64-v3\" arena 0\nbuffer x : f32[64] input\nbuffer y : f32[64] output\n"
+             "program p target \"x86-64-v3\" arena 0\nbuffer x : f32[64] input\nbuffer y : f32[64] "
+             "output\n"
              "buffer table : u8[3] const {0, 1, 2}\nbuffer a : f32[64] arena @0 live 0..0\n"
              "buffer b : %s[64] arena @0 live 0..0\nbuffer c : f32[64] arena @0 live 0..0\n"
              "buffer d : f32[64] arena @0 live 0..0\n"
@@ -84,12 +94,15 @@ static void test_case(Unit *u, const Case *c) {
     passed++;
 }
 
-/* a, b and d lie in one place, and nothing else is needed: c is not live where it is not touched before. */
+/* a, b and d lie in one place, and nothing else is needed: c is not live where it is not touched
+ * before. */
 static void test_chain(Unit *u) {
     const Program *p = program_of(u, "for i in 64 { b[i] = a[i] c[i] = a[i] + 1.0 }", "f32");
     const Buffer *b = buffer(p, "b"), *c = buffer(p, "c"), *d = buffer(p, "d");
-    if (b->overwrites || c->overwrites != buffer(p, "a")) fail("two made", "the last one written takes the place");
-    if (d->overwrites != b && d->overwrites != c) fail("two made", "one of them is overwritten in turn");
+    if (b->overwrites || c->overwrites != buffer(p, "a"))
+        fail("two made", "the last one written takes the place");
+    if (d->overwrites != b && d->overwrites != c)
+        fail("two made", "one of them is overwritten in turn");
     if (p->arena_bytes != 512) fail("two made", "two places are enough");
     passed++;
 }

@@ -1,7 +1,8 @@
 /* loop_place.c - placing LETs changes no result, and the text form reads back, on random kernels.
  *
- * A random kernel is printed before it is placed, and read back: that is the definition.  Both run in the interpreter
- * and must give the same bits.  A few kernels that matter are compared with the text that one expects. */
+ * A random kernel is printed before it is placed, and read back: that is the definition.  Both run
+ * in the interpreter and must give the same bits.  A few kernels that matter are compared with the
+ * text that one expects. */
 #include "interp.h"
 
 #include <stdlib.h>
@@ -32,7 +33,8 @@ static const Expr *keep(const Expr **pool, int *n, const Expr *e) {
 }
 
 static const Expr *any_int(Source *s) {
-    return s->n_ints && draw(s, 8) ? s->ints[draw(s, (uint32_t)s->n_ints)] : ex_index(s->b, draw(s, 9));
+    return s->n_ints && draw(s, 8) ? s->ints[draw(s, (uint32_t)s->n_ints)]
+                                   : ex_index(s->b, draw(s, 9));
 }
 
 static const Expr *new_int(Source *s) {
@@ -41,7 +43,9 @@ static const Expr *new_int(Source *s) {
     switch (draw(s, 8)) {
     case 0: return keep(s->ints, &s->n_ints, ex_div(b, x, c));
     case 1: return keep(s->ints, &s->n_ints, ex_rem(b, x, c));
-    case 2: return keep(s->ints, &s->n_ints, ex_load(b, s->table, ex_rem(b, ex_max(b, x, ex_index(b, 0)), ex_index(b, 8))));
+    case 2:
+        return keep(s->ints, &s->n_ints,
+                    ex_load(b, s->table, ex_rem(b, ex_max(b, x, ex_index(b, 0)), ex_index(b, 8))));
     case 3: return keep(s->ints, &s->n_ints, ex_select(b, ex_lt(b, x, c), x, y));
     case 4: return keep(s->ints, &s->n_ints, ex_div(b, c, ex_sub(b, x, y)));
     default: return keep(s->ints, &s->n_ints, ex_offset(b, x, 1 + draw(s, 6), y));
@@ -89,9 +93,10 @@ static void loop(Source *s) {
     static const char *const names[] = {"i", "j", "row", "in"};
     static const LoopKind kinds[] = {LOOP_SERIAL, LOOP_SERIAL, LOOP_UNROLL, LOOP_LANES};
     LoopKind kind = s->in_lanes ? LOOP_UNROLL : kinds[draw(s, 4)];
-    const Expr *v = kind == LOOP_SERIAL && !draw(s, 3)
-                        ? st_for(s->b, kind, "n", ex_max(s->b, any_int(s), ex_index(s->b, 0)))
-                        : st_for_n(s->b, kind, names[draw(s, 4)], kind == LOOP_LANES ? 4 : 1 + draw(s, 3));
+    const Expr *v =
+        kind == LOOP_SERIAL && !draw(s, 3)
+            ? st_for(s->b, kind, "n", ex_max(s->b, any_int(s), ex_index(s->b, 0)))
+            : st_for_n(s->b, kind, names[draw(s, 4)], kind == LOOP_LANES ? 4 : 1 + draw(s, 3));
     if (v->hi > 64) v = ex_rem(s->b, v, ex_index(s->b, 64));
     int n_ints = s->n_ints;
     s->in_lanes += kind == LOOP_LANES;
@@ -151,8 +156,10 @@ static void make_buffers(Source *s) {
     s->table->data = tensor_from_ints(s->unit->arena, table, 8);
     s->out = program_add_buffer(p, "y", DT_F32, OUT, BUF_OUTPUT);
     s->scratch = program_add_buffer(p, "y", DT_F32, COUNT, BUF_ARENA);
-    vec_push(s->unit->arena, &p->inputs, ((Port){.name = "x", .dtype = DT_F32, .rank = 1, .dims = dims, .buffer = s->in}));
-    vec_push(s->unit->arena, &p->outputs, ((Port){.name = "y", .dtype = DT_F32, .rank = 1, .dims = dims, .buffer = s->out}));
+    vec_push(s->unit->arena, &p->inputs,
+             ((Port){.name = "x", .dtype = DT_F32, .rank = 1, .dims = dims, .buffer = s->in}));
+    vec_push(s->unit->arena, &p->outputs,
+             ((Port){.name = "y", .dtype = DT_F32, .rank = 1, .dims = dims, .buffer = s->out}));
 }
 
 static bool fail(const char *what, const char *before, const char *after) {
@@ -210,12 +217,15 @@ static bool random_kernel(Unit *u, uint64_t seed) {
     Program *read = program_parse(u, after.at);
     if (!read) return fail("the text is refused", after.at, "");
     program_print(read, &again);
-    if (strcmp(after.at, again.at)) return fail("the text reads back otherwise", after.at, again.at);
-    if (!check_all(p, after.at) || !check_all(defined, before.at) || !check_all(read, again.at)) return false;
+    if (strcmp(after.at, again.at))
+        return fail("the text reads back otherwise", after.at, again.at);
+    if (!check_all(p, after.at) || !check_all(defined, before.at) || !check_all(read, again.at))
+        return false;
     return same_results(defined, p, before.at, after.at);
 }
 
-/* The heart of a matrix product: what does not depend on a loop stands before it, indices keep their lanes. */
+/* The heart of a matrix product: what does not depend on a loop stands before it, indices keep
+ * their lanes. */
 static const char tile[] =
     "kernel tile \"\" macs 0 bytes 0 {\n"
     "    for parallel row in 8 {\n"
@@ -237,7 +247,8 @@ static const char tile[] =
     "            for lanes l in 8 {\n"
     "                let acc_value = acc[j*8 + l]\n"
     "                let inside = 4 <= row_at_2 + j*8 + l\n"
-    "                let \"layer/x_value\" = select(inside, \"layer/x\"[row_at_2 + j*8 + l - 4], 0.0)\n"
+    "                let \"layer/x_value\" = select(inside, \"layer/x\"[row_at_2 + j*8 + l - 4], "
+    "0.0)\n"
     "                y[row_at_2 + j*8 + l] = fma(acc_value, acc_value, select(inside, "
     "\"layer/x_value\"*\"layer/x_value\", 1.0))\n"
     "            }\n"
@@ -249,7 +260,7 @@ static void build_tile(Source *s) {
     Builder *b = s->b;
     const Expr *row = st_for_n(b, LOOP_PARALLEL, "row", 8), *c8 = ex_index(b, 8);
     Buffer *acc = st_local(b, "acc", DT_F32, 16, 8);
-    st_for_n(b, LOOP_SERIAL, "again", 64);   /* enough work to be shared by threads */
+    st_for_n(b, LOOP_SERIAL, "again", 64); /* enough work to be shared by threads */
     const Expr *k = st_for_n(b, LOOP_SERIAL, "k", 64), *j = st_for_n(b, LOOP_UNROLL, "j", 2);
     const Expr *l = st_for_n(b, LOOP_LANES, "l", 8), *column = ex_add(b, ex_mul(b, j, c8), l);
     const Expr *x = ex_load(b, s->in, ex_offset(b, row, 64, k));

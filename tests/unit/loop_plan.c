@@ -1,4 +1,5 @@
-/* loop_plan.c - memory plans: nothing that lives at the same time overlaps, and the arena is nearly as small as it can be. */
+/* loop_plan.c - memory plans: nothing that lives at the same time overlaps, and the arena is nearly
+ * as small as it can be. */
 #include "loop.h"
 
 #include <stdlib.h>
@@ -22,7 +23,8 @@ static uint32_t draw(uint32_t n) {
 }
 
 /* A kernel that reads some buffers and writes one, which may overwrite any of them or none. */
-static void add_kernel(Program *p, const Buffer *const *from, int n, Buffer *to, bool may_overwrite) {
+static void add_kernel(Program *p, const Buffer *const *from, int n, Buffer *to,
+                       bool may_overwrite) {
     Builder *b = builder_begin(p, "k");
     const Expr *sum = ex_float(b, DT_F32, 1), *i = st_for_n(b, LOOP_SERIAL, "i", 2);
     for (int k = 0; k < n; k++) sum = ex_add(b, sum, ex_load(b, from[k], i));
@@ -40,7 +42,8 @@ static int64_t live_bytes(const Program *p) {
         for (int i = 0; i < p->buffers.n; i++) {
             const Buffer *b = p->buffers.at[i];
             if (b->overwrites && b->first_kernel == k) continue;
-            if (b->first_kernel >= 0 && b->first_kernel <= k && b->last_kernel >= k) live += end_of(b) - b->offset;
+            if (b->first_kernel >= 0 && b->first_kernel <= k && b->last_kernel >= k)
+                live += end_of(b) - b->offset;
         }
         if (live > most) most = live;
     }
@@ -51,13 +54,16 @@ static void check_plan(const Program *p) {
     for (int i = 0; i < p->buffers.n; i++) {
         const Buffer *x = p->buffers.at[i];
         if (x->kind != BUF_ARENA || x->first_kernel < 0) continue;
-        check(x->offset >= 0 && x->offset % 64 == 0 && end_of(x) <= p->arena_bytes, "lies in the arena, aligned");
+        check(x->offset >= 0 && x->offset % 64 == 0 && end_of(x) <= p->arena_bytes,
+              "lies in the arena, aligned");
         for (int j = 0; j < i; j++) {
             const Buffer *y = p->buffers.at[j];
-            bool apart = y->first_kernel < 0 || x->last_kernel < y->first_kernel || y->last_kernel < x->first_kernel;
+            bool apart = y->first_kernel < 0 || x->last_kernel < y->first_kernel ||
+                         y->last_kernel < x->first_kernel;
             if (x->overwrites == y || y->overwrites == x) {
                 check(x->offset == y->offset, "what overwrites lies in the same place");
-                check(x->last_kernel == y->first_kernel || y->last_kernel == x->first_kernel, "when the other dies");
+                check(x->last_kernel == y->first_kernel || y->last_kernel == x->first_kernel,
+                      "when the other dies");
                 continue;
             }
             check(apart || end_of(x) <= y->offset || end_of(y) <= x->offset, "nothing overlaps");
@@ -65,13 +71,15 @@ static void check_plan(const Program *p) {
     }
 }
 
-/* An encoder and decoder whose halves are joined by skip connections, as large maps are in practice. */
+/* An encoder and decoder whose halves are joined by skip connections, as large maps are in
+ * practice. */
 static void unet(Program *p) {
     const Buffer *skips[5], *x = program_add_buffer(p, "x", DT_F32, 3 * 65536, BUF_INPUT);
     int64_t size = 64 * 65536;
     for (int level = 0; level < 5; level++, size /= 2)
         for (int k = 0; k < 3; k++) {
-            Buffer *to = program_add_buffer(p, "down", DT_F32, k == 2 && level < 4 ? size / 4 : size, BUF_ARENA);
+            Buffer *to = program_add_buffer(p, "down", DT_F32,
+                                            k == 2 && level < 4 ? size / 4 : size, BUF_ARENA);
             add_kernel(p, &x, 1, to, false);
             x = to;
             if (k == 1) skips[level] = x;
@@ -95,7 +103,8 @@ static void add_random_kernels(Program *p, int n, bool may_overwrite) {
     for (int k = 0; k < n; k++) {
         const Buffer *from[3];
         int n_from = 1 + (int)draw(3);
-        for (int i = 0; i < n_from; i++) from[i] = made[n_made - 1 - (int)draw((uint32_t)(n_made < 12 ? n_made : 12))];
+        for (int i = 0; i < n_from; i++)
+            from[i] = made[n_made - 1 - (int)draw((uint32_t)(n_made < 12 ? n_made : 12))];
         Buffer *to = program_add_buffer(p, "t", DT_F32, 16 << draw(10), BUF_ARENA);
         add_kernel(p, from, n_from, to, may_overwrite);
         made[n_made++] = to;
@@ -135,10 +144,12 @@ int main(void) {
         sum += ratio;
         if (ratio > most) most = ratio;
     }
-    if (getenv("VERBOSE")) printf("random nets: %.3f of the bound on average, %.3f at most\n", sum / 60, most);
+    if (getenv("VERBOSE"))
+        printf("random nets: %.3f of the bound on average, %.3f at most\n", sum / 60, most);
     check(sum / 60 < 1.05 && most < 1.3, "random nets come close to the bound");
     check(waste(random_net, 390) < 1.3, "so does a large one");
-    for (int n = 0; n < 60; n++) check(waste(overwriting_net, 10 + n) < 1.3, "so do those whose buffers overwrite others");
+    for (int n = 0; n < 60; n++)
+        check(waste(overwriting_net, 10 + n) < 1.3, "so do those whose buffers overwrite others");
     printf("%d passed\n", passed);
     return 0;
 }

@@ -147,10 +147,13 @@ static char *repeated(const char *head, const char *part, int n, const char *tai
     return text;
 }
 
-#define HEAD "program p target baseline arena 0\nbuffer y : f32[4] output\nkernel k \"\" macs 0 bytes 0 {\n"
+#define HEAD                                                                                       \
+    "program p target baseline arena 0\nbuffer y : f32[4] output\nkernel k \"\" macs 0 bytes 0 "   \
+    "{\n"
 
 static void test_deep(void) {
-    static const char *const parts[] = {"(", "!", "y[", "-", "1 + ", "select(", "neg(", "\"", "1 == "};
+    static const char *const parts[] = {"(",       "!",    "y[", "-",    "1 + ",
+                                        "select(", "neg(", "\"", "1 == "};
     for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
         char *text = repeated(HEAD "let a = ", parts[k], 100000, "");
         with_unit(test_text, text);
@@ -173,12 +176,29 @@ static void test_refused(Unit *u, const void *text) {
 
 static void test_mistakes(void) {
     static const char *const texts[] = {
-        "", "program p", "program p target nothing arena 0", "program p target baseline arena -1",
-        HEAD "y[0] = 1 }", HEAD "y[0.0] = 1.0 }", HEAD "z[0] = 1.0 }", HEAD "y[0] = a }", HEAD "y[0] = 1.0",
-        HEAD "y[0] = 1.0 + 2 }", HEAD "y[0] = min(1.0) }", HEAD "y[0] = f64(1.0) }", HEAD "y[0] = 256:u8 }",
-        HEAD "for unroll i in 1 - 1 { } }", HEAD "for i in 1.0 { } }", HEAD "for i in 2 { } y[i] = 1.0 }",
-        HEAD "if 1 { } }", HEAD "local y : f32[3] }", HEAD "local a : f32[9] lanes 8 }", HEAD "let b = 1:f16 + 2:f16 }",
-        HEAD "local a : f32[99999999999999999999] }", HEAD "let b = bits_f64(1.0) }", HEAD "let b = 1 % 2.0 }",
+        "",
+        "program p",
+        "program p target nothing arena 0",
+        "program p target baseline arena -1",
+        HEAD "y[0] = 1 }",
+        HEAD "y[0.0] = 1.0 }",
+        HEAD "z[0] = 1.0 }",
+        HEAD "y[0] = a }",
+        HEAD "y[0] = 1.0",
+        HEAD "y[0] = 1.0 + 2 }",
+        HEAD "y[0] = min(1.0) }",
+        HEAD "y[0] = f64(1.0) }",
+        HEAD "y[0] = 256:u8 }",
+        HEAD "for unroll i in 1 - 1 { } }",
+        HEAD "for i in 1.0 { } }",
+        HEAD "for i in 2 { } y[i] = 1.0 }",
+        HEAD "if 1 { } }",
+        HEAD "local y : f32[3] }",
+        HEAD "local a : f32[9] lanes 8 }",
+        HEAD "let b = 1:f16 + 2:f16 }",
+        HEAD "local a : f32[99999999999999999999] }",
+        HEAD "let b = bits_f64(1.0) }",
+        HEAD "let b = 1 % 2.0 }",
         "program p target baseline arena 0\nbuffer y : f32[4] output\ninput x : f32[5] in y",
         "program p target baseline arena 0\nbuffer y : f32[4] output\nbuffer y : f32[4] output",
         "program p target baseline arena 0\nbuffer y : string[4] output",

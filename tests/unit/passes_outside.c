@@ -1,11 +1,13 @@
-/* passes_outside.c - passes that are not of the table: they run where they say, may take a row's place, and are checked. */
+/* passes_outside.c - passes that are not of the table: they run where they say, may take a row's
+ * place, and are checked. */
 #include "check.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const char model[] = "graph g(%x: f32[1,2,4,4]) -> (%y) {\n"
-                            "    %a = Relu(%x) : ?\n    %b = Sigmoid(%a) : ?\n    %c = Relu(%b) : ?\n    %y = Neg(%c) : ?\n}\n";
+                            "    %a = Relu(%x) : ?\n    %b = Sigmoid(%a) : ?\n    %c = Relu(%b) : "
+                            "?\n    %y = Neg(%c) : ?\n}\n";
 
 static void check(bool ok, const char *what) {
     if (ok) return;
@@ -29,7 +31,9 @@ static bool drop_relu(Graph *g, const PassOptions *options, bool only_true) {
 }
 
 static bool drop_right(Graph *g, const PassOptions *options) { return drop_relu(g, options, true); }
-static bool drop_wrong(Graph *g, const PassOptions *options) { return drop_relu(g, options, false); }
+static bool drop_wrong(Graph *g, const PassOptions *options) {
+    return drop_relu(g, options, false);
+}
 
 static int count_nodes(const char *pipeline, const Pass *more, int level, PassReport *report) {
     Unit u;
@@ -59,8 +63,10 @@ static void check_blame(const Pass *more, const char *blamed, const char *node) 
     bool ok = passes_check(g, &options, &report);
     check(ok == !blamed && !report.unchecked, "the check tells whether the pass is right");
     if (blamed) {
-        check(!strcmp(report.pass, blamed) && report.rewrite == 1 && !strcmp(report.node, node), "the first wrong rewrite is named");
-        check(report.graph && strstr(report.graph, "Relu") && !strstr(report.graph, "Sigmoid"), "a small graph shows it");
+        check(!strcmp(report.pass, blamed) && report.rewrite == 1 && !strcmp(report.node, node),
+              "the first wrong rewrite is named");
+        check(report.graph && strstr(report.graph, "Relu") && !strstr(report.graph, "Sigmoid"),
+              "a small graph shows it");
     }
     unit_end(&u);
 }
@@ -68,11 +74,13 @@ static void check_blame(const Pass *more, const char *blamed, const char *node) 
 int main(void) {
     const Pass right = {"drop_relu", drop_right, CLASS_BIT, 1, "Relu of Sigmoid", "tidy", false};
     const Pass wrong = {"drop_relu", drop_wrong, CLASS_BIT, 1, "any Relu", "tidy", false};
-    const Pass instead = {"tidy", drop_wrong, CLASS_BIT, 1, "takes the place of a row", NULL, false};
+    const Pass instead = {"tidy", drop_wrong, CLASS_BIT, 1, "takes the place of a row",
+                          NULL,   false};
     const Pass alone = {"drop_relu", drop_right, CLASS_BIT, 1, "runs if it is named", NULL, false};
     PassReport report = {0};
     check(count_nodes(NULL, &right, 0, NULL) == 4, "not below its level");
-    check(count_nodes(NULL, &right, 1, &report) == 3 && report.rewrites >= 1, "behind the row that it names");
+    check(count_nodes(NULL, &right, 1, &report) == 3 && report.rewrites >= 1,
+          "behind the row that it names");
     check(count_nodes(NULL, &alone, 2, NULL) == 4, "not unless it is named");
     check(count_nodes("infer,drop_relu", &alone, 0, NULL) == 3, "where a pipeline names it");
     check_blame(&right, NULL, NULL);

@@ -1,10 +1,12 @@
-/* random_graphs.c - random graphs of some fifty operators and of what exporters write, and what passes make of them.
+/* random_graphs.c - random graphs of some fifty operators and of what exporters write, and what
+ * passes make of them.
  *
  *     unit_random_graphs [COUNT [FIRST_SEED]]
  *     unit_random_graphs print SEED
  *
- * Of every graph: -O0 and -O1 give the same bits, at -O2 every pass keeps its promise, and machine code, if LLVM is
- * there, gives the bits of the interpreter.  A graph that shows something else is printed, with its seed. */
+ * Of every graph: -O0 and -O1 give the same bits, at -O2 every pass keeps its promise, and machine
+ * code, if LLVM is there, gives the bits of the interpreter.  A graph that shows something else is
+ * printed, with its seed. */
 #include "backends.h"
 #include "check.h"
 #include "graph_run.h"
@@ -39,7 +41,8 @@ static Value *pick(Maker *m, int rank) {
 }
 
 static Value *random_constant(Maker *m, int rank, const int64_t *dims) {
-    return make_tensor(&m->e, tensor_random(m->e.graph->unit->arena, DT_F32, rank, dims, &m->state));
+    return make_tensor(&m->e,
+                       tensor_random(m->e.graph->unit->arena, DT_F32, rank, dims, &m->state));
 }
 
 static Value *vector(Maker *m, int64_t n) { return random_constant(m, 1, &n); }
@@ -59,14 +62,27 @@ static Node *open_node(Maker *m, OpId op, Value *a, Value *b, Value *c) {
 
 static Value *step_unary(Maker *m) {
     static const OpId ops[] = {
-        OP_Abs, OP_Neg, OP_Relu, OP_Sigmoid, OP_Tanh, OP_Exp, OP_Erf, OP_Softplus, OP_Softsign, OP_Elu, OP_Selu, OP_Celu,
-        OP_LeakyRelu, OP_HardSigmoid, OP_HardSwish, OP_Mish, OP_Gelu, OP_Swish, OP_Floor, OP_Ceil, OP_Round, OP_Sign,
-        OP_Sin, OP_Cos, OP_Atan, OP_ThresholdedRelu, OP_Shrink, OP_Identity,
+        OP_Abs,       OP_Neg,
+        OP_Relu,      OP_Sigmoid,
+        OP_Tanh,      OP_Exp,
+        OP_Erf,       OP_Softplus,
+        OP_Softsign,  OP_Elu,
+        OP_Selu,      OP_Celu,
+        OP_LeakyRelu, OP_HardSigmoid,
+        OP_HardSwish, OP_Mish,
+        OP_Gelu,      OP_Swish,
+        OP_Floor,     OP_Ceil,
+        OP_Round,     OP_Sign,
+        OP_Sin,       OP_Cos,
+        OP_Atan,      OP_ThresholdedRelu,
+        OP_Shrink,    OP_Identity,
     };
     return make_unary(&m->e, ops[draw(m, sizeof ops / sizeof *ops)], pick(m, -1));
 }
 
-static bool same_shape(const Value *a, const Value *b) { return a->rank == b->rank && dims_equal(a->dims, b->dims, a->rank); }
+static bool same_shape(const Value *a, const Value *b) {
+    return a->rank == b->rank && dims_equal(a->dims, b->dims, a->rank);
+}
 
 /* A constant that broadcasts: a scalar, or one number a channel. */
 static Value *broadcast_constant(Maker *m, const Value *like) {
@@ -78,11 +94,17 @@ static Value *broadcast_constant(Maker *m, const Value *like) {
 }
 
 static Value *step_binary(Maker *m) {
-    static const OpId ops[] = {OP_Add, OP_Sub, OP_Mul, OP_Div, OP_Max, OP_Min, OP_Sum, OP_Mean, OP_PRelu};
+    static const OpId ops[] = {OP_Add, OP_Sub, OP_Mul,  OP_Div,  OP_Max,
+                               OP_Min, OP_Sum, OP_Mean, OP_PRelu};
     OpId op = ops[draw(m, sizeof ops / sizeof *ops)];
     Value *a = pick(m, -1), *b = pick(m, -1);
-    if (!same_shape(a, b) || op == OP_PRelu) b = broadcast_constant(m, a);
-    else if (draw(m, 2) && op != OP_Sub && op != OP_Div) { Value *t = a; a = b; b = t; }
+    if (!same_shape(a, b) || op == OP_PRelu)
+        b = broadcast_constant(m, a);
+    else if (draw(m, 2) && op != OP_Sub && op != OP_Div) {
+        Value *t = a;
+        a = b;
+        b = t;
+    }
     return make_binary(&m->e, op, a, b);
 }
 
@@ -95,7 +117,8 @@ static Value *step_where(Maker *m) {
 
 static Value *step_clip(Maker *m) {
     Value *x = pick(m, -1);
-    return make_close(&m->e, open_node(m, OP_Clip, x, make_scalar(&m->e, DT_F32, -0.5), make_scalar(&m->e, DT_F32, 0.75)));
+    return make_close(&m->e, open_node(m, OP_Clip, x, make_scalar(&m->e, DT_F32, -0.5),
+                                       make_scalar(&m->e, DT_F32, 0.75)));
 }
 
 static Value *step_concat(Maker *m) {
@@ -126,9 +149,12 @@ static Value *step_reshape(Maker *m) {
     int rank = 0, axis = x->rank ? draw(m, x->rank) : 0;
     bool merge = draw(m, 2);
     for (int d = 0; d < x->rank; d++) {
-        if (merge && d == axis && d + 1 < x->rank) dims[rank++] = extent(x, d) * extent(x, d + 1), d++;
-        else if (!merge && d == axis && extent(x, d) % 2 == 0 && x->rank < 5) dims[rank++] = 2, dims[rank++] = extent(x, d) / 2;
-        else dims[rank++] = extent(x, d);
+        if (merge && d == axis && d + 1 < x->rank)
+            dims[rank++] = extent(x, d) * extent(x, d + 1), d++;
+        else if (!merge && d == axis && extent(x, d) % 2 == 0 && x->rank < 5)
+            dims[rank++] = 2, dims[rank++] = extent(x, d) / 2;
+        else
+            dims[rank++] = extent(x, d);
     }
     return make_reshape(&m->e, x, rank, dims);
 }
@@ -147,7 +173,8 @@ static Value *step_split(Maker *m) {
     int axis = draw(m, x->rank);
     int64_t half = extent(x, axis) / 2;
     if (half < 1 || extent(x, axis) % 2) return NULL;
-    Value *parts[] = {make_slice(&m->e, x, axis, 0, half), make_slice(&m->e, x, axis, half, 2 * half)};
+    Value *parts[] = {make_slice(&m->e, x, axis, 0, half),
+                      make_slice(&m->e, x, axis, half, 2 * half)};
     keep(m, parts[0]);
     return draw(m, 2) ? make_concat(&m->e, parts, 2, axis) : parts[1];
 }
@@ -194,7 +221,8 @@ static Value *step_depth(Maker *m) {
 }
 
 static Value *step_reduce(Maker *m) {
-    static const OpId ops[] = {OP_ReduceMean, OP_ReduceSum, OP_ReduceMax, OP_ReduceMin, OP_ReduceL1, OP_ReduceL2,
+    static const OpId ops[] = {OP_ReduceMean,      OP_ReduceSum,  OP_ReduceMax,
+                               OP_ReduceMin,       OP_ReduceL1,   OP_ReduceL2,
                                OP_ReduceSumSquare, OP_ReduceProd, OP_ReduceLogSumExp};
     Value *x = pick(m, -1);
     bool axes[MAX_RANK] = {false};
@@ -206,7 +234,8 @@ static Value *step_reduce(Maker *m) {
 static Value *step_arg(Maker *m) {
     Value *x = pick(m, -1);
     if (!x->rank) return NULL;
-    return make_cast(&m->e, make_arg(&m->e, draw(m, 2) ? OP_ArgMax : OP_ArgMin, x, draw(m, x->rank)), DT_F32);
+    return make_cast(
+        &m->e, make_arg(&m->e, draw(m, 2) ? OP_ArgMax : OP_ArgMin, x, draw(m, x->rank)), DT_F32);
 }
 
 static Value *step_global_pool(Maker *m) {
@@ -215,7 +244,8 @@ static Value *step_global_pool(Maker *m) {
 }
 
 static Value *conv(Maker *m, Value *x, int64_t channels, int kernel, int group) {
-    int64_t dims[] = {channels, extent(x, 1) / group, kernel, kernel}, pads[] = {kernel / 2, kernel / 2, kernel / 2, kernel / 2};
+    int64_t dims[] = {channels, extent(x, 1) / group, kernel, kernel},
+            pads[] = {kernel / 2, kernel / 2, kernel / 2, kernel / 2};
     if (extent(x, 2) < 1 || extent(x, 3) < 1) return NULL;
     Value *w = random_constant(m, 4, dims);
     Node *n = open_node(m, OP_Conv, x, w, draw(m, 2) ? vector(m, channels) : NULL);
@@ -228,7 +258,8 @@ static Value *step_conv(Maker *m) {
     Value *x = pick(m, 4);
     if (!x) return NULL;
     bool deep = draw(m, 4) == 0;
-    return conv(m, x, deep ? extent(x, 1) : 1 + draw(m, 6), 1 + 2 * draw(m, 2), deep ? (int)extent(x, 1) : 1);
+    return conv(m, x, deep ? extent(x, 1) : 1 + draw(m, 6), 1 + 2 * draw(m, 2),
+                deep ? (int)extent(x, 1) : 1);
 }
 
 static Value *batch_norm(Maker *m, Value *x) {
@@ -319,7 +350,8 @@ static Value *step_norm(Maker *m) {
     if (!x || extent(x, 2) * extent(x, 3) < 2) return NULL;
     int64_t c = extent(x, 1);
     bool instance = draw(m, 2);
-    Node *n = open_node(m, instance ? OP_InstanceNormalization : OP_GroupNormalization, x, vector(m, c), vector(m, c));
+    Node *n = open_node(m, instance ? OP_InstanceNormalization : OP_GroupNormalization, x,
+                        vector(m, c), vector(m, c));
     if (!instance) node_set_int(m->e.graph, n, "num_groups", c % 2 ? 1 : 2);
     return make_close(&m->e, n);
 }
@@ -347,12 +379,16 @@ static Value *step_written_out(Maker *m) {
     last[x->rank - 1] = true;
     if (draw(m, 2)) return make_binary(&m->e, OP_Mul, x, make_unary(&m->e, OP_Sigmoid, x));
     if (draw(m, 2)) {
-        Value *e = make_unary(&m->e, OP_Exp, make_binary(&m->e, OP_Sub, x, make_reduce(&m->e, OP_ReduceMax, x, last)));
+        Value *e =
+            make_unary(&m->e, OP_Exp,
+                       make_binary(&m->e, OP_Sub, x, make_reduce(&m->e, OP_ReduceMax, x, last)));
         return make_binary(&m->e, OP_Div, e, make_reduce(&m->e, OP_ReduceSum, e, last));
     }
     Value *half = make_binary(&m->e, OP_Mul, x, make_scalar(&m->e, DT_F32, 0.5));
-    Value *erf = make_unary(&m->e, OP_Erf, make_binary(&m->e, OP_Div, x, make_scalar(&m->e, DT_F32, sqrt(2))));
-    return make_binary(&m->e, OP_Mul, half, make_binary(&m->e, OP_Add, erf, make_scalar(&m->e, DT_F32, 1)));
+    Value *erf = make_unary(&m->e, OP_Erf,
+                            make_binary(&m->e, OP_Div, x, make_scalar(&m->e, DT_F32, sqrt(2))));
+    return make_binary(&m->e, OP_Mul, half,
+                       make_binary(&m->e, OP_Add, erf, make_scalar(&m->e, DT_F32, 1)));
 }
 
 /* What is computed twice, and goes both ways. */
@@ -367,18 +403,25 @@ static Value *step_twice(Maker *m) {
 
 typedef Value *StepFn(Maker *m);
 static StepFn *const steps[] = {
-    step_unary, step_unary, step_unary, step_binary, step_binary, step_where, step_clip, step_concat, step_transpose,
-    step_reshape, step_slice, step_split, step_pad, step_tile, step_gather, step_expand, step_depth, step_reduce, step_arg,
-    step_global_pool, step_conv, step_conv_norm, step_parallel, step_padded_conv, step_gate, step_conv_transpose, step_pool,
-    step_resize, step_matmul, step_gemm, step_norm, step_softmax, step_layer_norm, step_written_out, step_twice,
+    step_unary,          step_unary,     step_unary,      step_binary,      step_binary,
+    step_where,          step_clip,      step_concat,     step_transpose,   step_reshape,
+    step_slice,          step_split,     step_pad,        step_tile,        step_gather,
+    step_expand,         step_depth,     step_reduce,     step_arg,         step_global_pool,
+    step_conv,           step_conv_norm, step_parallel,   step_padded_conv, step_gate,
+    step_conv_transpose, step_pool,      step_resize,     step_matmul,      step_gemm,
+    step_norm,           step_softmax,   step_layer_norm, step_written_out, step_twice,
 };
 
-/* Values that nobody uses are outputs; a step that made its result too large is taken back by not keeping it. */
+/* Values that nobody uses are outputs; a step that made its result too large is taken back by not
+ * keeping it. */
 static Graph *make_graph(Unit *u, uint64_t seed) {
     Node nobody = {.name = "r", .position = -1};
     Maker m = {.e = {.graph = graph_new(u, "random"), .node = &nobody}, .state = seed};
     Graph *g = m.e.graph;
-    Dim dims[] = {{1 + draw(&m, 2), NULL}, {1 + draw(&m, 5), NULL}, {2 + draw(&m, 6), NULL}, {2 + draw(&m, 6), NULL}};
+    Dim dims[] = {{1 + draw(&m, 2), NULL},
+                  {1 + draw(&m, 5), NULL},
+                  {2 + draw(&m, 6), NULL},
+                  {2 + draw(&m, 6), NULL}};
     keep(&m, graph_add_input(g, "x", DT_F32, 4, dims));
     keep(&m, graph_add_input(g, "y", DT_F32, draw(&m, 2) ? 4 : 2, dims));
     for (int i = LEAST_STEPS + draw(&m, MOST_STEPS - LEAST_STEPS); i > 0;) {
@@ -402,7 +445,8 @@ static const Tensor **run_at(Unit *u, const Graph *g, int level, const Tensor *c
     options.exactness = CLASS_BIT;
     Graph *own = graph_copy(u, g);
     const char *why = "the passes refuse it";
-    const Tensor **outputs = passes_run(own, &options) ? graph_run(u->arena, own, inputs, false, &why) : NULL;
+    const Tensor **outputs =
+        passes_run(own, &options) ? graph_run(u->arena, own, inputs, false, &why) : NULL;
     if (!outputs) BUG(u, "at -O%d: %s", level, diag_first(u) ? diag_first(u) : why);
     return outputs;
 }
@@ -428,7 +472,9 @@ static Program *program_of(Unit *u, const Graph *g) {
     Graph *own = graph_copy(u, g);
     Program *p = NULL;
     if (passes_run(own, &options))
-        p = lower_graph(own, &(LowerOptions){.target = target_find("x86-64-v3"), .name = "random", .real = true});
+        p = lower_graph(
+            own,
+            &(LowerOptions){.target = target_find("x86-64-v3"), .name = "random", .real = true});
     if (!p) BUG(u, "the lowering refuses it: %s", diag_first(u));
     program_plan(p);
     return p;
@@ -442,7 +488,8 @@ static const Tensor **run_by(const Backend *b, const Program *p, const Tensor *c
     RunError error;
     for (int i = 0; i < p->inputs.n; i++) from[i] = inputs[i]->data;
     for (int i = 0; i < p->outputs.n; i++) {
-        Tensor *t = tensor_new(a, p->outputs.at[i].dtype, p->outputs.at[i].rank, p->outputs.at[i].dims);
+        Tensor *t =
+            tensor_new(a, p->outputs.at[i].dtype, p->outputs.at[i].rank, p->outputs.at[i].dims);
         outputs[i] = t;
         to[i] = (void *)t->data;
     }
@@ -450,10 +497,12 @@ static const Tensor **run_by(const Backend *b, const Program *p, const Tensor *c
     return outputs;
 }
 
-static const char *machine_code_differs(Unit *u, const Graph *g, const Backend *jit, const Tensor *const *inputs) {
+static const char *machine_code_differs(Unit *u, const Graph *g, const Backend *jit,
+                                        const Tensor *const *inputs) {
     static const Pass exact = {.name = "machine code", .promise = CLASS_BIT};
     Program *p = program_of(u, g);
-    return results_differ(u->arena, &exact, g, run_by(jit, p, inputs), run_by(backend_find("interp"), p, inputs));
+    return results_differ(u->arena, &exact, g, run_by(jit, p, inputs),
+                          run_by(backend_find("interp"), p, inputs));
 }
 
 static bool fail(const Graph *g, uint64_t seed, const char *what, const char *shown) {
@@ -463,7 +512,10 @@ static bool fail(const Graph *g, uint64_t seed, const char *what, const char *sh
     return false;
 }
 
-typedef struct Totals { int checked, unchecked, nodes; bool seen[OP_COUNT]; } Totals;
+typedef struct Totals {
+    int checked, unchecked, nodes;
+    bool seen[OP_COUNT];
+} Totals;
 
 static bool check_graph(Unit *u, const Graph *g, uint64_t seed, Totals *totals) {
     CheckReport report;
@@ -473,15 +525,20 @@ static bool check_graph(Unit *u, const Graph *g, uint64_t seed, Totals *totals) 
     const char *what = levels_differ(u, g, inputs);
     if (what) return fail(g, seed, arena_format(u->arena, "-O1 is not -O0: %s", what), NULL);
     what = jit ? machine_code_differs(u, g, jit, inputs) : NULL;
-    if (what) return fail(g, seed, arena_format(u->arena, "machine code is not the interpreter: %s", what), NULL);
+    if (what)
+        return fail(g, seed,
+                    arena_format(u->arena, "machine code is not the interpreter: %s", what), NULL);
     bool ok = passes_check(g, &options, &report);
     totals->checked += report.checked;
     totals->unchecked += report.unchecked;
     totals->nodes += g->nodes.n;
     for (int i = 0; i < g->nodes.n; i++) totals->seen[g->nodes.at[i]->op->id] = true;
     if (ok && !report.unchecked) return true;
-    const char *why = ok ? report.unchecked_why : arena_format(u->arena, "pass %s, rewrite %lld at %s '%s': %s", report.pass,
-        (long long)report.rewrite, report.op ? report.op : "", report.node ? report.node : "", report.what);
+    const char *why =
+        ok ? report.unchecked_why
+           : arena_format(u->arena, "pass %s, rewrite %lld at %s '%s': %s", report.pass,
+                          (long long)report.rewrite, report.op ? report.op : "",
+                          report.node ? report.node : "", report.what);
     return fail(g, seed, why, report.graph);
 }
 
@@ -489,8 +546,10 @@ static bool try_seed(uint64_t seed, Totals *totals) {
     Unit u;
     volatile bool ok = false;
     if (!unit_begin(&u, NULL, 0)) return false;
-    if (setjmp(u.escape.jump)) printf("seed %llu: %s\n", (unsigned long long)seed, u.escape.message);
-    else ok = check_graph(&u, make_graph(&u, seed), seed, totals);
+    if (setjmp(u.escape.jump))
+        printf("seed %llu: %s\n", (unsigned long long)seed, u.escape.message);
+    else
+        ok = check_graph(&u, make_graph(&u, seed), seed, totals);
     unit_end(&u);
     return ok;
 }
@@ -511,10 +570,11 @@ int main(int argc, char **argv) {
     int count = argc > 1 ? atoi(argv[1]) : COUNT, failed = 0, operators = 0;
     uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     Totals totals = {0};
-    if (!backend_find("jit")) printf("skipped: random graphs by machine code: sonoc was built without LLVM\n");
+    if (!backend_find("jit"))
+        printf("skipped: random graphs by machine code: sonoc was built without LLVM\n");
     for (int i = 0; i < count; i++) failed += !try_seed(first + (uint64_t)i, &totals);
     for (int i = 0; i < OP_COUNT; i++) operators += totals.seen[i];
-    printf("%d graphs of %d nodes and %d operators, %d changes by passes checked, %d failed\n", count, totals.nodes, operators,
-           totals.checked, failed);
+    printf("%d graphs of %d nodes and %d operators, %d changes by passes checked, %d failed\n",
+           count, totals.nodes, operators, totals.checked, failed);
     return failed || (count >= COUNT && operators < 40);
 }

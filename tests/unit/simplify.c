@@ -1,7 +1,8 @@
 /* simplify.c - what the loop IR simplifies keeps its value.
  *
- * Random expressions over three loop variables are evaluated as they were asked for and as they were built, at every
- * value of the variables; and a few that lowerings rely on must become what one expects, as a pointer. */
+ * Random expressions over three loop variables are evaluated as they were asked for and as they
+ * were built, at every value of the variables; and a few that lowerings rely on must become what
+ * one expects, as a pointer. */
 #include "loop.h"
 
 #include <stdlib.h>
@@ -69,9 +70,12 @@ static bool scalar_value(ScalarOp op, DType t, int64_t x, int64_t y, int64_t *r)
     case SC_DIV:
     case SC_REM:
         if (y == 0) return false;
-        if (t == DT_U64) *r = (int64_t)(op == SC_DIV ? ux / uy : ux % uy);
-        else if (y == -1) *r = op == SC_DIV ? (int64_t)(0 - ux) : 0;
-        else *r = op == SC_DIV ? x / y : x % y;
+        if (t == DT_U64)
+            *r = (int64_t)(op == SC_DIV ? ux / uy : ux % uy);
+        else if (y == -1)
+            *r = op == SC_DIV ? (int64_t)(0 - ux) : 0;
+        else
+            *r = op == SC_DIV ? x / y : x % y;
         break;
     case SC_NEG: *r = (int64_t)(0 - ux); break;
     case SC_ABS: *r = is_signed && x < 0 ? (int64_t)(0 - ux) : x; break;
@@ -88,8 +92,10 @@ static bool scalar_value(ScalarOp op, DType t, int64_t x, int64_t y, int64_t *r)
     case SC_SHL:
     case SC_SHR:
         if (y < 0 || y >= bits) return false;
-        if (op == SC_SHL) *r = (int64_t)(ux << y);
-        else *r = is_signed ? x >> y : (int64_t)(ux >> y);
+        if (op == SC_SHL)
+            *r = (int64_t)(ux << y);
+        else
+            *r = is_signed ? x >> y : (int64_t)(ux >> y);
         break;
     default: return false;
     }
@@ -146,7 +152,8 @@ static Ask *ask_new(Source *s, AskKind kind, DType type) {
 }
 
 static const Ask *ask_const(Source *s, DType type) {
-    static const int64_t picks[] = {0, 1, 2, 3, 4, 6, 8, 12, 5, 7, 24, -1, -2, -3, 255, 1 << 30, INT64_MAX, INT64_MIN};
+    static const int64_t picks[] = {0, 1,  2,  3,  4,  6,   8,       12,        5,
+                                    7, 24, -1, -2, -3, 255, 1 << 30, INT64_MAX, INT64_MIN};
     Ask *a = ask_new(s, ASK_CONST, type);
     a->i = wrap(picks[draw(s, draw(s, 8) ? 10 : 18)], type);
     a->expr = ex_int(s->b, type, a->i);
@@ -206,8 +213,9 @@ static const Ask *ask_cast(Source *s, DType type, int depth) {
 }
 
 static const Ask *ask_any(Source *s, DType type, int depth) {
-    static const ScalarOp ops[] = {SC_ADD, SC_ADD, SC_ADD, SC_SUB, SC_MUL, SC_MUL, SC_DIV, SC_DIV, SC_REM, SC_REM,
-                                   SC_MIN, SC_MAX, SC_NEG, SC_ABS, SC_AND, SC_OR, SC_XOR, SC_NOT, SC_SHL, SC_SHR};
+    static const ScalarOp ops[] = {SC_ADD, SC_ADD, SC_ADD, SC_SUB, SC_MUL, SC_MUL, SC_DIV,
+                                   SC_DIV, SC_REM, SC_REM, SC_MIN, SC_MAX, SC_NEG, SC_ABS,
+                                   SC_AND, SC_OR,  SC_XOR, SC_NOT, SC_SHL, SC_SHR};
     if (depth <= 0) return ask_leaf(s, type);
     uint32_t kind = draw(s, 16);
     if (kind == 0) return ask_leaf(s, type);
@@ -239,8 +247,9 @@ static void print_ask(const Ask *a) {
 }
 
 static void fail(const Ask *a, const int64_t *v, int64_t want, int64_t got, const char *what) {
-    printf("FAILED: %s at %d,%d,%d: %lld, not %lld (range %lld..%lld)\n", what, (int)v[0], (int)v[1], (int)v[2],
-           (long long)got, (long long)want, (long long)a->expr->lo, (long long)a->expr->hi);
+    printf("FAILED: %s at %d,%d,%d: %lld, not %lld (range %lld..%lld)\n", what, (int)v[0],
+           (int)v[1], (int)v[2], (long long)got, (long long)want, (long long)a->expr->lo,
+           (long long)a->expr->hi);
     print_ask(a);
     printf("\n");
     exit(1);
@@ -252,7 +261,8 @@ static void compare(const Source *s, const Ask *a, const int64_t *vars) {
     if (!expr_value(s, a->expr, vars, &got)) fail(a, vars, want, got, "an error was added");
     if (want != got) fail(a, vars, want, got, "the value differs");
     bool unordered = a->type == DT_U64 && a->expr->lo == INT64_MIN && a->expr->hi == INT64_MAX;
-    if (!unordered && (got < a->expr->lo || got > a->expr->hi)) fail(a, vars, want, got, "outside its range");
+    if (!unordered && (got < a->expr->lo || got > a->expr->hi))
+        fail(a, vars, want, got, "outside its range");
 }
 
 static void random_expressions(Source *s, const int64_t *extents) {
@@ -280,7 +290,8 @@ static void expected_forms(Unit *u) {
     const Expr *z = st_for_n(b, LOOP_LANES, "z", 4);
     const Expr *c4 = ex_index(b, 4), *c8 = ex_index(b, 8), *c32 = ex_index(b, 32);
     const Expr *flat = ex_offset(b, ex_offset(b, x, 8, y), 4, z);
-    check(flat == ex_add(b, z, ex_add(b, ex_mul(b, c4, y), ex_mul(b, x, c32))), "sums are canonical");
+    check(flat == ex_add(b, z, ex_add(b, ex_mul(b, c4, y), ex_mul(b, x, c32))),
+          "sums are canonical");
     check(ex_rem(b, flat, c4) == z, "flat % 4");
     check(ex_div(b, flat, c32) == x, "flat / 32");
     check(ex_rem(b, ex_div(b, flat, c4), c8) == y, "flat / 4 % 8");
@@ -290,21 +301,26 @@ static void expected_forms(Unit *u) {
     check(ex_lt(b, ex_add(b, x, ex_index(b, 1)), x) == ex_bool(b, false), "x + 1 < x");
     check(ex_max(b, ex_min(b, x, ex_index(b, 5)), ex_index(b, 0)) == x, "clamp within range");
     const Expr *any = st_for_n(b, LOOP_SERIAL, "any", 1000);
-    const Expr *again = ex_offset(b, ex_div(b, any, c32), 32,
-                                  ex_offset(b, ex_rem(b, ex_div(b, any, c4), c8), 4, ex_rem(b, any, c4)));
+    const Expr *again =
+        ex_offset(b, ex_div(b, any, c32), 32,
+                  ex_offset(b, ex_rem(b, ex_div(b, any, c4), c8), 4, ex_rem(b, any, c4)));
     check(again == any, "taken apart and put together");
     check(ex_rem(b, ex_offset(b, any, 8, c4), c8) == c4, "(any * 8 + 4) % 8");
     check(ex_div(b, ex_offset(b, any, 4, ex_index(b, 6)), c8) ==
-              ex_div(b, ex_add(b, any, ex_index(b, 1)), ex_index(b, 2)), "(any * 4 + 6) / 8");
+              ex_div(b, ex_add(b, any, ex_index(b, 1)), ex_index(b, 2)),
+          "(any * 4 + 6) / 8");
     int64_t c;
     const Expr *rest;
-    check(expr_affine_in(b, flat, z->var, &c, &rest) && c == 1 && rest == ex_offset(b, x, 32, ex_mul(b, y, c4)),
+    check(expr_affine_in(b, flat, z->var, &c, &rest) && c == 1 &&
+              rest == ex_offset(b, x, 32, ex_mul(b, y, c4)),
           "affine in the lane");
     check(!expr_affine_in(b, ex_div(b, any, c4), any->var, &c, &rest), "a quotient is not affine");
     const Expr *base = st_let(b, "base", ex_add(b, ex_mul(b, any, c4), any));
-    check(expr_affine_in(b, ex_add(b, base, z), any->var, &c, &rest) && c == 5 && rest == z, "through a LET");
+    check(expr_affine_in(b, ex_add(b, base, z), any->var, &c, &rest) && c == 5 && rest == z,
+          "through a LET");
     check(expr_depends(base, any->var) && !expr_depends(base, z->var), "depends through a LET");
-    check(expr_replace(b, ex_add(b, base, x), any->var, ex_index(b, 2)) == ex_add(b, x, ex_index(b, 10)),
+    check(expr_replace(b, ex_add(b, base, x), any->var, ex_index(b, 2)) ==
+              ex_add(b, x, ex_index(b, 10)),
           "replaced through a LET");
 }
 
@@ -312,17 +328,23 @@ static void float_forms(Unit *u) {
     Builder *b = builder_begin(program_new(u, "p", &targets[0]), "k");
     Buffer *in = program_add_buffer(builder_program(b), "in", DT_F32, 10, BUF_INPUT);
     const Expr *x = ex_load(b, in, st_for_n(b, LOOP_SERIAL, "x", 10));
-    const Expr *zero = ex_float(b, DT_F32, 0), *minus_zero = ex_float(b, DT_F32, -0.0), *one = ex_float(b, DT_F32, 1);
+    const Expr *zero = ex_float(b, DT_F32, 0), *minus_zero = ex_float(b, DT_F32, -0.0),
+               *one = ex_float(b, DT_F32, 1);
     check(zero != minus_zero, "zeros differ");
-    check(ex_add(b, x, zero) != x && ex_add(b, x, minus_zero) == x, "x + 0 turns -0 to 0, x + -0 nothing");
+    check(ex_add(b, x, zero) != x && ex_add(b, x, minus_zero) == x,
+          "x + 0 turns -0 to 0, x + -0 nothing");
     check(ex_sub(b, x, zero) == x && ex_mul(b, x, one) == x, "x - 0, x * 1");
     check(ex_mul(b, x, zero) != zero && ex_sub(b, x, x) != zero, "NaN stays NaN");
     check(ex_div(b, zero, zero)->kind == EX_SCALAR, "no NaN is folded");
     check(ex_fma(b, x, one, zero) == ex_add(b, x, zero), "fma(x, 1, y)");
-    check(ex_add(b, ex_float(b, DT_F32, 16777216), one) == ex_float(b, DT_F32, 16777216), "folds in f32");
-    check(ex_float(b, DT_F16, 1.00048828125 + 1e-12) == ex_float(b, DT_F16, 1.0009765625), "f16 is rounded once");
-    check(ex_cast(b, DT_I32, ex_float(b, DT_F32, -2.75f)) == ex_int(b, DT_I32, -2), "float to int truncates");
-    check(ex_cast(b, DT_U8, ex_float(b, DT_F32, 256))->kind == EX_CAST, "out of range is not folded");
+    check(ex_add(b, ex_float(b, DT_F32, 16777216), one) == ex_float(b, DT_F32, 16777216),
+          "folds in f32");
+    check(ex_float(b, DT_F16, 1.00048828125 + 1e-12) == ex_float(b, DT_F16, 1.0009765625),
+          "f16 is rounded once");
+    check(ex_cast(b, DT_I32, ex_float(b, DT_F32, -2.75f)) == ex_int(b, DT_I32, -2),
+          "float to int truncates");
+    check(ex_cast(b, DT_U8, ex_float(b, DT_F32, 256))->kind == EX_CAST,
+          "out of range is not folded");
 }
 
 static bool run(int n) {

@@ -15,10 +15,13 @@ static void add_notes(const char *at, size_t size, Text *to) {
     while (size >= sizeof(ElfW(Nhdr))) {
         ElfW(Nhdr) note;
         memcpy(&note, at, sizeof note);
-        size_t name = sizeof note, data = name + padded(note.n_namesz), end = data + padded(note.n_descsz);
+        size_t name = sizeof note, data = name + padded(note.n_namesz),
+               end = data + padded(note.n_descsz);
         if (end > size) return;
-        bool found = note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && !memcmp(at + name, "GNU", 4);
-        for (size_t i = 0; found && i < note.n_descsz; i++) text_add(to, "%02x", (unsigned char)at[data + i]);
+        bool found =
+            note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && !memcmp(at + name, "GNU", 4);
+        for (size_t i = 0; found && i < note.n_descsz; i++)
+            text_add(to, "%02x", (unsigned char)at[data + i]);
         at += end;
         size -= end;
     }
@@ -39,7 +42,8 @@ static int visit(struct dl_phdr_info *object, size_t size, void *context) {
     if (!holds(object, s->code)) return 0;
     for (int i = 0; i < object->dlpi_phnum; i++) {
         const ElfW(Phdr) *p = &object->dlpi_phdr[i];
-        if (p->p_type == PT_NOTE) add_notes((const char *)(object->dlpi_addr + p->p_vaddr), p->p_memsz, s->to);
+        if (p->p_type == PT_NOTE)
+            add_notes((const char *)(object->dlpi_addr + p->p_vaddr), p->p_memsz, s->to);
     }
     return 1;
 }

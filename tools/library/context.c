@@ -6,17 +6,19 @@
 
 struct sonoc_context {
     struct sonoc_model *model;
-    Escape escape;           /* of the arena, for the call that runs at the moment */
-    Arena *arena;            /* all but this struct */
-    void *memory;            /* sonoc_arena_bytes of the model */
+    Escape escape; /* of the arena, for the call that runs at the moment */
+    Arena *arena;  /* all but this struct */
+    void *memory;  /* sonoc_arena_bytes of the model */
     OwnCrew crew;
-    void **inputs, **outputs;          /* own buffers; NULL: not asked for */
-    const void **inputs_now;           /* of a run */
+    void **inputs, **outputs; /* own buffers; NULL: not asked for */
+    const void **inputs_now;  /* of a run */
     void **outputs_now;
 };
 
 /* Arenas align to 64 from 4 KiB on. */
-static void *aligned_memory(Arena *a, size_t bytes) { return arena_alloc(a, bytes < 4096 ? 4096 : bytes); }
+static void *aligned_memory(Arena *a, size_t bytes) {
+    return arena_alloc(a, bytes < 4096 ? 4096 : bytes);
+}
 
 static void context_fill(struct sonoc_context *c) {
     const struct sonoc_model *m = c->model;
@@ -38,7 +40,8 @@ struct sonoc_context *sonoc_context_open(struct sonoc_model *m, struct sonoc_err
         atomic_fetch_add(&m->users, 1);
         return c;
     }
-    error_set(error, SONOC_LIMIT, "out of memory: a context of %zu bytes is wanted", sonoc_arena_bytes(m));
+    error_set(error, SONOC_LIMIT, "out of memory: a context of %zu bytes is wanted",
+              sonoc_arena_bytes(m));
     if (c) arena_free(c->arena);
     if (c) memory_free(m->memory, c, sizeof *c);
     return NULL;
@@ -71,7 +74,8 @@ void *sonoc_output_buffer(struct sonoc_context *c, int i) {
 }
 
 /* The caller's buffers, and the context's own where there is none. */
-static bool choose_buffers(struct sonoc_context *c, const void *const *inputs, void *const *outputs) {
+static bool choose_buffers(struct sonoc_context *c, const void *const *inputs,
+                           void *const *outputs) {
     bool ok = true;
     for (int i = 0; i < c->model->n_inputs; i++) {
         c->inputs_now[i] = inputs && inputs[i] ? inputs[i] : sonoc_input_buffer(c, i);
@@ -84,14 +88,15 @@ static bool choose_buffers(struct sonoc_context *c, const void *const *inputs, v
     return ok;
 }
 
-enum sonoc_status sonoc_run(struct sonoc_context *c, const void *const *inputs, void *const *outputs,
-                            struct sonoc_error *error) {
+enum sonoc_status sonoc_run(struct sonoc_context *c, const void *const *inputs,
+                            void *const *outputs, struct sonoc_error *error) {
     const struct sonoc_model *m = c->model;
     RunError why = {0};
     error_clear(error);
     if (!choose_buffers(c, inputs, outputs))
         return error_set(error, SONOC_LIMIT, "out of memory for inputs and outputs");
-    if (m->backend->run(m->opened, c->memory, &c->crew.crew, c->inputs_now, c->outputs_now, NULL, &why))
+    if (m->backend->run(m->opened, c->memory, &c->crew.crew, c->inputs_now, c->outputs_now, NULL,
+                        &why))
         return SONOC_OK;
     return error_set(error, SONOC_REFUSED, "backend %s: %s", m->backend->name, why.message);
 }

@@ -32,7 +32,7 @@ static void close_file(void *context) {
 
 char *file_read(Unit *u, const char *path, size_t *n) {
     FILE **f = NEW(u->arena, FILE *);
-    unit_at_end(u, close_file, f);   /* memory may end while it is open */
+    unit_at_end(u, close_file, f); /* memory may end while it is open */
     *f = fopen(path, "rb");
     if (!*f) return file_fail(u, path, errno);
     Text text = {.arena = u->arena};
@@ -75,7 +75,8 @@ static bool import_options(const Driver *d, ImportOptions *to) {
 /* The text of the model itself, ending with 0. */
 static const char *model_text(const Driver *d) {
     size_t n;
-    return d->bytes ? arena_copy(d->unit->arena, d->bytes, d->n_bytes) : file_read(d->unit, d->path, &n);
+    return d->bytes ? arena_copy(d->unit->arena, d->bytes, d->n_bytes)
+                    : file_read(d->unit, d->path, &n);
 }
 
 Graph *driver_read(const Driver *d) {
@@ -87,7 +88,8 @@ Graph *driver_read(const Driver *d) {
         const char *text = model_text(d);
         return text ? graph_parse(u, text, NULL) : NULL;
     }
-    return d->bytes ? import_memory(u, d->bytes, d->n_bytes, &options) : import_file(u, d->path, &options);
+    return d->bytes ? import_memory(u, d->bytes, d->n_bytes, &options)
+                    : import_file(u, d->path, &options);
 }
 
 RuleSet *driver_rules(const Driver *d) {
@@ -127,8 +129,12 @@ static bool read_choices(const Driver *d, const Choices **to) {
 
 LowerOptions driver_lower_options(const Driver *d, const PassOptions *chosen) {
     return (LowerOptions){
-        .target = d->target, .name = path_stem(d->unit->arena, d->path), .plain = d->plain,
-        .make_later = d->make_later, .real = chosen->level >= 2 && chosen->exactness >= CLASS_REAL, .shared = d->shared,
+        .target = d->target,
+        .name = path_stem(d->unit->arena, d->path),
+        .plain = d->plain,
+        .make_later = d->make_later,
+        .real = chosen->level >= 2 && chosen->exactness >= CLASS_REAL,
+        .shared = d->shared,
     };
 }
 

@@ -1,8 +1,8 @@
 /* kept.c - models from the cache, and into it.
  *
- * The key of an entry is a hash of the model, of everything that decides what it is compiled to, and of what the code
- * depends on.  External data is known only once a model was read: an entry tells its files, and counts as absent when
- * one of them has other contents now. */
+ * The key of an entry is a hash of the model, of everything that decides what it is compiled to,
+ * and of what the code depends on.  External data is known only once a model was read: an entry
+ * tells its files, and counts as absent when one of them has other contents now. */
 #include "kept.h"
 
 #include "build_id.h"
@@ -24,12 +24,14 @@ static const char *settings_text(const Recipe *r) {
     const Driver *d = r->driver;
     const PassOptions *p = r->passes;
     Text text = {.arena = d->unit->arena};
-    text_add(&text, "%s -O%d class %d of %" PRId64 " bits fold %" PRId64 " target %s plain %d", r->backend, p->level, (int)p->exactness,
-             p->fast_bits, p->fold_limit, d->target->name, d->plain);
+    text_add(&text, "%s -O%d class %d of %" PRId64 " bits fold %" PRId64 " target %s plain %d",
+             r->backend, p->level, (int)p->exactness, p->fast_bits, p->fold_limit, d->target->name,
+             d->plain);
     text_add(&text, " passes '%s' stop '%s' limit %" PRId64, p->only ? p->only : "",
              p->stop_after ? p->stop_after : "", p->limited ? p->rewrite_limit : -1);
     for (int i = 0; i < d->n_dims; i++) text_add(&text, " dim '%s'", d->dims[i]);
-#define LIMIT(field, standard, what) text_add(&text, " " #field " %" PRId64, d->import.limits.field);
+#define LIMIT(field, standard, what)                                                               \
+    text_add(&text, " " #field " %" PRId64, d->import.limits.field);
 #include "limits.def"
 #undef LIMIT
     return text.at;
@@ -105,7 +107,8 @@ static CacheEntry *entry_new(struct sonoc_model *m) {
     return entry;
 }
 
-static bool load_code(struct sonoc_model *m, const Recipe *r, CacheSpan code, CacheSpan weights, RunError *error) {
+static bool load_code(struct sonoc_model *m, const Recipe *r, CacheSpan code, CacheSpan weights,
+                      RunError *error) {
     const CodeBackend *b = code_backend_find(r->backend);
     m->opened = b->load(m->unit->arena, code.at, code.n, weights.at, weights.n, error);
     return m->opened;
@@ -117,7 +120,8 @@ static bool find_entry(struct sonoc_model *m, const Recipe *r, CacheKey key) {
     RunError error;
     if (!cache_open(r->cache, key, entry)) return false;
     const CacheSpan *parts = entry->parts;
-    return meta_read(parts[PART_META].at, parts[PART_META].n, m, &files) && files_are_same(m->unit, &files) &&
+    return meta_read(parts[PART_META].at, parts[PART_META].n, m, &files) &&
+           files_are_same(m->unit, &files) &&
            load_code(m, r, parts[PART_CODE], parts[PART_WEIGHTS], &error);
 }
 
@@ -126,8 +130,8 @@ static bool find_entry(struct sonoc_model *m, const Recipe *r, CacheKey key) {
 /* What is made of a model, in memory that outlives the making. */
 typedef struct Made {
     Text meta, code;
-    CacheEntry *entry;       /* mapped, if it was kept */
-    CacheSpan weights;       /* if it was not */
+    CacheEntry *entry; /* mapped, if it was kept */
+    CacheSpan weights; /* if it was not */
 } Made;
 
 static void write_label(CacheWriter *w, const Recipe *r) {
@@ -237,8 +241,10 @@ static bool open_made(struct sonoc_model *m, const Recipe *r, const Made *made) 
     CacheSpan code = {made->code.at, made->code.n};
     MetaFiles files = {0};
     RunError error = {0};
-    if (!meta_read(made->meta.at, made->meta.n, m, &files)) BUG(m->unit, "what was written of the model makes no sense");
-    return load_code(m, r, code, made->entry->map ? made->entry->parts[PART_WEIGHTS] : made->weights, &error) ||
+    if (!meta_read(made->meta.at, made->meta.n, m, &files))
+        BUG(m->unit, "what was written of the model makes no sense");
+    return load_code(m, r, code,
+                     made->entry->map ? made->entry->parts[PART_WEIGHTS] : made->weights, &error) ||
            model_failed(m, &error);
 }
 

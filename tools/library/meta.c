@@ -1,4 +1,5 @@
-/* meta.c - ports, arena and files of a model as bytes: numbers of 8 bytes, texts with their length and a final 0. */
+/* meta.c - ports, arena and files of a model as bytes: numbers of 8 bytes, texts with their length
+ * and a final 0. */
 #include "meta.h"
 
 #include "crew.h"

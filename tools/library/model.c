@@ -8,7 +8,8 @@ void error_clear(struct sonoc_error *error) {
     if (error) *error = (struct sonoc_error){0};
 }
 
-enum sonoc_status error_set(struct sonoc_error *error, enum sonoc_status status, const char *format, ...) {
+enum sonoc_status error_set(struct sonoc_error *error, enum sonoc_status status, const char *format,
+                            ...) {
     va_list args;
     if (!error) return status;
     error->status = status;
@@ -23,8 +24,9 @@ static struct sonoc_port *ports_of(Arena *a, const Port *ports, int n) {
     for (int i = 0; i < n; i++) {
         const Port *p = &ports[i];
         size_t count = (size_t)p->buffer->count;
-        list[i] = (struct sonoc_port){p->name, dtypes[p->dtype].onnx, p->rank, p->dims, count,
-                                      count * (size_t)dtypes[p->dtype].bytes};
+        list[i] = (struct sonoc_port){p->name, dtypes[p->dtype].onnx,
+                                      p->rank, p->dims,
+                                      count,   count * (size_t)dtypes[p->dtype].bytes};
     }
     return list;
 }
@@ -41,7 +43,8 @@ void model_fill(struct sonoc_model *m, const char *backend) {
 }
 
 bool model_failed(const struct sonoc_model *m, const RunError *error) {
-    const char *why = arena_format(m->unit->arena, "backend %s: %s", m->backend->name, error->message);
+    const char *why =
+        arena_format(m->unit->arena, "backend %s: %s", m->backend->name, error->message);
     return diag(m->unit, NO_PLACE, D_RUN_FAILED, why);
 }
 

@@ -1,4 +1,5 @@
-/* open.c - from a model file to a model that can be run: the driver, as struct sonoc_options says. */
+/* open.c - from a model file to a model that can be run: the driver, as struct sonoc_options
+ * says. */
 #include "crew.h"
 #include "kept.h"
 
@@ -21,19 +22,23 @@ static int list_length(const void *list) {
     return n;
 }
 
-static bool options_read(struct sonoc_options *to, const struct sonoc_options *from, struct sonoc_error *error) {
+static bool options_read(struct sonoc_options *to, const struct sonoc_options *from,
+                         struct sonoc_error *error) {
     *to = (struct sonoc_options)SONOC_OPTIONS;
     if (from && (from->size < sizeof from->size || from->size > sizeof *to))
-        return !error_set(error, SONOC_USAGE, "the options are those of another version: begin with SONOC_OPTIONS");
+        return !error_set(error, SONOC_USAGE,
+                          "the options are those of another version: begin with SONOC_OPTIONS");
     if (from) memcpy(to, from, from->size);
     if (!to->backend) to->backend = backends[0].name;
     if (to->optimize < 0 || to->optimize > 3)
         return !error_set(error, SONOC_USAGE, "optimize is %d, should be 0 to 3", to->optimize);
     if ((int)to->exactness < SONOC_BIT || (int)to->exactness > SONOC_FAST)
-        return !error_set(error, SONOC_USAGE, "exactness is %d, which is no promise", (int)to->exactness);
+        return !error_set(error, SONOC_USAGE, "exactness is %d, which is no promise",
+                          (int)to->exactness);
     if (to->cache_bytes < 0) return !error_set(error, SONOC_USAGE, "cache_bytes is negative");
     if (to->threads < 0) return !error_set(error, SONOC_USAGE, "threads is %d", to->threads);
-    if (!backend_find(to->backend)) return !error_set(error, SONOC_USAGE, "there is no backend '%s'", to->backend);
+    if (!backend_find(to->backend))
+        return !error_set(error, SONOC_USAGE, "there is no backend '%s'", to->backend);
     if (to->target && !target_find(to->target))
         return !error_set(error, SONOC_USAGE, "there is no target '%s'", to->target);
     return true;
@@ -54,7 +59,9 @@ static bool enter_operators(Unit *u, const struct sonoc_options *o) {
 static PassOptions passes_of(const struct sonoc_options *o) {
     PassOptions to = pass_options_default();
     to.level = o->optimize;
-    to.exactness = o->exactness == SONOC_BIT ? CLASS_BIT : o->exactness == SONOC_REAL ? CLASS_REAL : CLASS_FAST;
+    to.exactness = o->exactness == SONOC_BIT    ? CLASS_BIT
+                   : o->exactness == SONOC_REAL ? CLASS_REAL
+                                                : CLASS_FAST;
     to.only = o->passes;
     return to;
 }
@@ -81,9 +88,16 @@ static const char *cache_of(Opening *o) {
 static bool open_in_unit(Opening *opening) {
     const struct sonoc_options *o = &opening->options;
     Recipe recipe = {
-        .driver = &opening->driver, .passes = &opening->passes, .backend = o->backend, .compiler = o->compiler,
-        .plugins = o->plugins, .n_plugins = list_length(o->plugins), .cache = cache_of(opening),
-        .cache_bytes = o->cache_bytes ? o->cache_bytes : CACHE_BYTES, .compile = compile, .context = opening,
+        .driver = &opening->driver,
+        .passes = &opening->passes,
+        .backend = o->backend,
+        .compiler = o->compiler,
+        .plugins = o->plugins,
+        .n_plugins = list_length(o->plugins),
+        .cache = cache_of(opening),
+        .cache_bytes = o->cache_bytes ? o->cache_bytes : CACHE_BYTES,
+        .compile = compile,
+        .context = opening,
     };
     opening->model->threads = crew_workers(o->threads);
     return model_make(opening->model, &recipe);
@@ -161,7 +175,8 @@ void sonoc_close(struct sonoc_model *m) {
 }
 
 static struct sonoc_model *model_open(const void *bytes, size_t size, const char *path,
-                                      const struct sonoc_options *options, struct sonoc_error *error) {
+                                      const struct sonoc_options *options,
+                                      struct sonoc_error *error) {
     Opening opening;
     error_clear(error);
     if (!path || !*path) {
@@ -176,9 +191,16 @@ static struct sonoc_model *model_open(const void *bytes, size_t size, const char
         return NULL;
     }
     opening.driver = (Driver){
-        .unit = opening.model->unit, .path = path, .bytes = bytes, .n_bytes = size, .dims = o->dims,
-        .n_dims = list_length(o->dims), .rules = o->rules,
-        .target = o->target ? target_find(o->target) : &targets[0], .stage = tell_stage, .context = &opening,
+        .unit = opening.model->unit,
+        .path = path,
+        .bytes = bytes,
+        .n_bytes = size,
+        .dims = o->dims,
+        .n_dims = list_length(o->dims),
+        .rules = o->rules,
+        .target = o->target ? target_find(o->target) : &targets[0],
+        .stage = tell_stage,
+        .context = &opening,
     };
     opening.passes = passes_of(o);
     if (open_guarded(&opening, error)) return opening.model;
@@ -186,11 +208,13 @@ static struct sonoc_model *model_open(const void *bytes, size_t size, const char
     return NULL;
 }
 
-struct sonoc_model *sonoc_open(const char *path, const struct sonoc_options *options, struct sonoc_error *error) {
+struct sonoc_model *sonoc_open(const char *path, const struct sonoc_options *options,
+                               struct sonoc_error *error) {
     return model_open(NULL, 0, path, options, error);
 }
 
 struct sonoc_model *sonoc_open_memory(const void *bytes, size_t size, const char *path,
-                                      const struct sonoc_options *options, struct sonoc_error *error) {
+                                      const struct sonoc_options *options,
+                                      struct sonoc_error *error) {
     return model_open(bytes ? bytes : "", bytes ? size : 0, path ? path : "memory", options, error);
 }

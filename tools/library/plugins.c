@@ -1,4 +1,5 @@
-/* plugins.c - fills the unit's registry: the folders of custom_ops/ (the build lists them), then shared objects. */
+/* plugins.c - fills the unit's registry: the folders of custom_ops/ (the build lists them), then
+ * shared objects. */
 #include "plugins.h"
 
 #include "custom.h"
@@ -12,7 +13,10 @@ typedef void Register(const struct sonoc_registry *r);
 #include "custom_ops.def"
 #undef CUSTOM_OPS
 
-static const struct { const char *name; Register *enter; } folders[] = {
+static const struct {
+    const char *name;
+    Register *enter;
+} folders[] = {
 #define CUSTOM_OPS(folder) {#folder, folder##_register},
 #include "custom_ops.def"
 #undef CUSTOM_OPS
@@ -36,7 +40,8 @@ static bool load(Unit *u, const char *path) {
 
 bool plugins_load(Unit *u, const char *const *files, int n_files) {
     bool ok = true;
-    for (int i = 0; folders[i].name; i++) ok &= registry_enter(u, folders[i].enter, folders[i].name);
+    for (int i = 0; folders[i].name; i++)
+        ok &= registry_enter(u, folders[i].enter, folders[i].name);
     for (int i = 0; i < n_files; i++) ok &= load(u, files[i]);
     return ok;
 }
