@@ -22,6 +22,7 @@ enum {
     SIDE = 6, /* inputs */
     POSITIONS = SIDE * SIDE,
     MOST_BYTES = 16 << 20, /* of U with few tiles */
+    CHANNELS = 8,          /* they come in such numbers */
     CHUNK = 64,            /* channels of the weights that are transformed at a time */
     PANELS = 2,            /* their tiles of columns */
     BLOCK_BYTES = 3 << 19, /* of U and M together */
@@ -88,6 +89,7 @@ typedef struct Winograd {
     DType wide;
     int64_t tiles_x, tiles; /* of the map */
     int64_t block, rows;   /* tiles at a time; rows of U and M, where they come in register tiles */
+    int tile_rows;         /* of a register tile */
     int64_t chunk;         /* channels of U that lie side by side */
     int64_t width, panels; /* columns of M that lie side by side, and how many such panels it has */
     int lanes;
@@ -95,8 +97,9 @@ typedef struct Winograd {
     Buffer *transform;         /* G (x) G: a row of 9 for each position */
     const Expr *position;      /* q */
     /* Few tiles: */
-    Gemm taps;       /* the weights as they are packed */
-    Buffer *weights; /* V */
+    Gemm taps;          /* the weights as they are packed */
+    Buffer *weights;    /* V */
+    int64_t all_panels; /* of the outputs; M has `panels` at a time */
     const Expr *chunk_at, *panel;
 } Winograd;
 
@@ -403,31 +406,30 @@ static int64_t all_rows(const Winograd *w, int64_t block, int rows) {
     return turns * ((block + rows - 1) / rows * rows);
 }
 
-/* Tiles of a block, and rows of a register tile: of the numbers that fit those that waste the
- * fewest rows. */
-static int choose_block(Winograd *w, int most_rows) {
+/* How U and M are cut.  Tiles of a block, and rows of a register tile: of the numbers that fit
+ * those that waste the fewest rows. */
+static void plan_many(Winograd *w, int most_rows) {
     const Conv *c = w->conv;
-    int best_rows = most_rows;
     int64_t most = BLOCK_BYTES / (POSITIONS * 4 * (c->in + c->out_channels));
     if (most < 4 * most_rows) most = 4 * most_rows;
     if (most > w->tiles) most = w->tiles;
     w->block = most;
+    w->tile_rows = most_rows;
     for (int rows = most_rows; rows > most_rows / 2; rows--)
         for (int64_t block = most; block > most / 3; block--) {
-            if (all_rows(w, block, rows) >= all_rows(w, w->block, best_rows)) continue;
+            if (all_rows(w, block, rows) >= all_rows(w, w->block, w->tile_rows)) continue;
             w->block = block;
-            best_rows = rows;
+            w->tile_rows = rows;
         }
-    return best_rows;
-}
-
-static void multiply_many(Lower *l, Winograd *w) {
-    Conv *c = w->conv;
-    int rows = choose_block(w, l->program->target->tile_rows);
     w->rows = w->block;
     w->chunk = c->in;
     w->width = c->out_channels;
     w->panels = 1;
+}
+
+static void multiply_many(Lower *l, Winograd *w) {
+    Conv *c = w->conv;
+    plan_many(w, l->program->target->tile_rows);
     Gemm g = {.node = c->node,
               .wide = w->wide,
               .rows = w->rows,
@@ -441,7 +443,7 @@ static void multiply_many(Lower *l, Winograd *w) {
               .weight = transformed_weight,
               .context = w};
     gemm_plan(l, &g);
-    g.tile_rows = rows;
+    g.tile_rows = w->tile_rows;
     gemm_pack(l, &g, POSITIONS, c->weights->buffer);
     lower_begin_kernel(l, c->node, NULL);
     c->n = st_for_n(l->b, LOOP_PARALLEL, "n", c->x->dims[0].size);
@@ -532,14 +534,13 @@ static void clear_products(Lower *l, const Winograd *w) {
 
 /* A chunk after the other: its weights, then all products with them. */
 static void add_chunks(Lower *l, Winograd *w, Gemm *g, const Expr *group) {
-    int64_t panels = w->taps.columns / w->width;
     w->chunk_at = st_for_n(l->b, LOOP_SERIAL, "chunk", w->conv->in / w->chunk);
-    Part part = open_part(l, "panel", w->panels, group, panels);
+    Part part = open_part(l, "panel", w->panels, group, w->all_panels);
     w->panel = part.at;
     transform_weights(l, w, part.whole);
     close_part(l, &part);
     w->position = st_for_n(l->b, LOOP_SERIAL, "position", POSITIONS);
-    part = open_part(l, "panel", w->panels, group, panels);
+    part = open_part(l, "panel", w->panels, group, w->all_panels);
     w->panel = part.at;
     const Expr *at = ex_offset(l->b, w->panel, w->chunk * w->width, ex_index(l->b, 0));
     g->b_offset = ex_offset(l->b, w->position, weight_step(w), at);
@@ -557,28 +558,32 @@ static int few_rows(int64_t tiles, int most) {
     return best;
 }
 
-static int64_t chunk_of(const Winograd *w) {
-    int64_t chunk = CHUNK;
-    while (w->conv->in % chunk || chunk % w->lanes) chunk--;
-    return chunk;
-}
-
 /* Two threads share the groups of panels. */
 static int64_t panels_of_group(int64_t panels) {
     int64_t groups = (panels + PANELS - 1) / PANELS;
     return groups % 2 && groups < FEW_BLOCKS ? 1 : PANELS;
 }
 
+/* How U, V and M are cut.  Sums run over a chunk, then over the chunks: that order must not depend
+ * on the target. */
+static void plan_few(Winograd *w, const Target *t) {
+    const Conv *c = w->conv;
+    w->block = w->tiles;
+    w->tile_rows = few_rows(w->tiles, t->tile_rows);
+    w->rows = (w->tiles + w->tile_rows - 1) / w->tile_rows * w->tile_rows;
+    for (w->chunk = CHUNK; c->in % w->chunk;) w->chunk -= CHANNELS;
+    while (w->chunk % w->lanes) w->lanes /= 2;
+    w->width = (int64_t)t->tile_vectors * t->lanes;
+    w->all_panels = (c->out_channels + w->width - 1) / w->width;
+    w->panels = panels_of_group(w->all_panels);
+}
+
 static void pack_taps(Lower *l, Winograd *w) {
     const Conv *c = w->conv;
-    const Target *t = l->program->target;
-    w->width = (int64_t)t->tile_vectors * t->lanes;
-    int64_t panels = (c->out_channels + w->width - 1) / w->width;
-    w->panels = panels_of_group(panels);
     w->taps = (Gemm){.node = c->node,
                      .wide = w->wide,
-                     .rows = t->tile_rows,
-                     .columns = panels * w->width,
+                     .rows = l->program->target->tile_rows,
+                     .columns = w->all_panels * w->width,
                      .n_k = 2,
                      .k_extent = {c->in, 9},
                      .weight = tap_weight,
@@ -602,23 +607,21 @@ static Gemm few_product(Lower *l, Winograd *w) {
               .store = add_product,
               .context = w};
     gemm_plan(l, &g);
-    g.tile_rows = few_rows(w->tiles, l->program->target->tile_rows);
+    g.tile_rows = w->tile_rows;
     return g;
 }
 
+static int64_t groups_of(const Winograd *w) { return (w->all_panels + w->panels - 1) / w->panels; }
+
 static void multiply_few(Lower *l, Winograd *w) {
     Conv *c = w->conv;
-    int rows = few_rows(w->tiles, l->program->target->tile_rows);
-    w->block = w->tiles;
-    w->rows = (w->tiles + rows - 1) / rows * rows;
-    w->chunk = chunk_of(w);
+    plan_few(w, l->program->target);
     pack_taps(l, w);
     lower_begin_kernel(l, c->node, NULL);
     c->n = st_for_n(l->b, LOOP_PARALLEL, "n", c->x->dims[0].size);
     w->inputs = st_scratch(l->b, "tiles", w->wide, c->in / w->chunk * POSITIONS * input_step(w));
     transform_inputs(l, w, ex_index(l->b, 0));
-    int64_t columns = w->panels * w->width, groups = (c->out_channels + columns - 1) / columns;
-    const Expr *group = st_for_n(l->b, LOOP_PARALLEL, "columns", groups);
+    const Expr *group = st_for_n(l->b, LOOP_PARALLEL, "columns", groups_of(w));
     w->weights = st_scratch(l->b, "weights", w->wide, POSITIONS * weight_step(w));
     w->products = st_scratch(l->b, "products", w->wide, POSITIONS * product_step(w));
     clear_products(l, w);
@@ -654,7 +657,8 @@ bool winograd_applies(const Conv *c) {
     for (int d = 0; d < c->axes; d++)
         if (w->kernel[d] != 3 || w->stride[d] != 1 || w->dilation[d] != 1) return false;
     return c->axes == 2 && c->groups == 1 && c->w->constant && lower_wide(c->x->dtype) == DT_F32 &&
-           c->in % 8 == 0 && c->out_channels % 8 == 0 && value_count(c->out) && value_count(c->w);
+           c->in % CHANNELS == 0 && c->out_channels % CHANNELS == 0 && value_count(c->out) &&
+           value_count(c->w);
 }
 
 /* Multiplications and additions for a square. */
@@ -679,7 +683,7 @@ bool effort_winograd_many(const Node *n, const Target *t, const Variant *v, Effo
     Conv c = conv_of(n);
     if (!winograd_applies(&c)) return false;
     Winograd w = winograd_of(&c, t);
-    choose_block(&w, t->tile_rows);
+    plan_many(&w, t->tile_rows);
     int64_t blocks = (w.tiles + w.block - 1) / w.block;
     Gemm g = {
         .wide = w.wide, .rows = w.block, .columns = c.out_channels, .n_k = 1, .k_extent = {c.in}};
@@ -696,23 +700,16 @@ bool effort_winograd_few(const Node *n, const Target *t, const Variant *v, Effor
     if (!winograd_applies(&c)) return false;
     Winograd w = winograd_of(&c, t);
     if (w.tiles > MOST_BYTES / (POSITIONS * 4 * c.in)) return false;
-    int rows = few_rows(w.tiles, t->tile_rows);
-    int64_t width = (int64_t)t->tile_vectors * t->lanes,
-            panels = (c.out_channels + width - 1) / width;
-    int64_t chunk = chunk_of(&w), images = c.x->dims[0].size;
-    Gemm g = {.wide = w.wide,
-              .rows = (w.tiles + rows - 1) / rows * rows,
-              .columns = width,
-              .n_k = 1,
-              .k_extent = {chunk}};
-    gemm_effort(&g, t, v, images * panels * (c.in / chunk) * POSITIONS, 0, effort);
-    int64_t together = panels_of_group(panels), groups = (panels + together - 1) / together;
-    int64_t maps = images * w.tiles * POSITIONS * 4;
-    int64_t products = w.tiles * POSITIONS * 4 * together * width; /* M, which all chunks add to */
+    plan_few(&w, t);
+    Gemm g = {.wide = w.wide, .rows = w.rows, .columns = w.width, .n_k = 1, .k_extent = {w.chunk}};
+    int64_t images = c.x->dims[0].size, maps = images * w.tiles * POSITIONS * 4;
+    gemm_effort(&g, t, v, images * w.all_panels * (c.in / w.chunk) * POSITIONS, 0, effort);
+    int64_t products =
+        w.tiles * POSITIONS * 4 * w.panels * w.width; /* M, which all chunks add to */
     CostId kind = products > t->l2_bytes ? COST_SPREAD : COST_MAP;
     effort->n[kind] +=
-        (double)(maps * (c.in * groups + c.out_channels)); /* U is read for each group */
-    double weights = (double)(c.in * panels * width);
+        (double)(maps * (c.in * groups_of(&w) + c.out_channels)); /* U is read for each group */
+    double weights = (double)(c.in * w.all_panels * w.width);
     effort->n[COST_WEIGHTS] += 9 * 4 * weights;
     effort->n[COST_TRANSFORM] += (double)images * weights / t->lanes * square_steps(&of_weights);
     add_transforms(&w, effort);
