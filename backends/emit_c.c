@@ -292,7 +292,7 @@ static void print_copies(Emit *e, Text *out) {
         const Buffer *b = p->outputs.at[i].buffer;
         if (program_output_is_direct(p, i) || !b->count) continue;
         text_add(out, "    memcpy(%s, %s, %lld);\n", e->output_names[i], buffer_place(e, b),
-                 (long long)(b->count * dtypes[b->type].bytes));
+                 (long long)buffer_bytes(b));
     }
 }
 

@@ -10,7 +10,6 @@ typedef struct Totals {
     int64_t macs, weights, inputs, outputs;
 } Totals;
 
-static int64_t buffer_bytes(const Buffer *b) { return b->count * dtypes[b->type].bytes; }
 
 /* Does the arena hold b while kernel k runs? */
 static bool is_live(const Buffer *b, int k) {

@@ -5,8 +5,6 @@
 
 #include "facts.h"
 
-static int64_t buffer_bytes(const Buffer *b) { return b->count * dtypes[b->type].bytes; }
-
 /* The constants of an image by their contents. */
 typedef struct Placed {
     const Buffer *buffer;

@@ -6,13 +6,11 @@
 
 #include <string.h>
 
-static size_t bytes_of(const Buffer *b) { return (size_t)b->count * (size_t)dtypes[b->type].bytes; }
-
 /* What it was made of is not looked at again: those pages of the model's file may go. */
 static void forget_sources(const Program *p) {
     for (int i = 0; i < p->buffers.n; i++) {
         const Buffer *b = p->buffers.at[i];
-        if (b->kind == BUF_CONST) unit_forget(p->unit, b->data->data, bytes_of(b));
+        if (b->kind == BUF_CONST) unit_forget(p->unit, b->data->data, (size_t)buffer_bytes(b));
     }
 }
 
@@ -27,7 +25,7 @@ void constant_copy(const Buffer *b, void *to) {
     if (!b->data)
         make(b, to);
     else if (b->count)
-        memcpy(to, b->data->data, bytes_of(b));
+        memcpy(to, b->data->data, (size_t)buffer_bytes(b));
 }
 
 void constant_make(const Program *p, Buffer *b) {

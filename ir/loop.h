@@ -112,6 +112,7 @@ struct Buffer {
 
 /* A place in the arena, by the memory plan. */
 static inline bool buffer_is_placed(const Buffer *b) { return b->kind == BUF_ARENA || b->kind == BUF_SCRATCH; }
+static inline int64_t buffer_bytes(const Buffer *b) { return b->count * dtypes[b->type].bytes; }
 
 /* Declared by a statement: its contents are undefined there, and it is gone at the end of the block. */
 static inline bool buffer_is_declared(const Buffer *b) { return b->kind == BUF_LOCAL || b->kind == BUF_SCRATCH; }

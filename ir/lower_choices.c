@@ -127,6 +127,5 @@ const Choice *choice_find(const Choices *c, const char *node) {
 }
 
 bool choices_fit(const LowerOptions *o) {
-    const Target *t = o->shared ? o->shared : o->target;
-    return !strcmp(o->choices->target, t->name);
+    return !strcmp(o->choices->target, variant_target(o)->name);
 }

@@ -34,7 +34,7 @@ static bool tile_fits(const Variant *v, const Target *t) {
     return needed <= t->registers && (v->tile_rows != t->tile_rows || vectors != t->tile_vectors);
 }
 
-static const Target *own_target(const LowerOptions *options) {
+const Target *variant_target(const LowerOptions *options) {
     return options->shared ? options->shared : options->target;
 }
 
@@ -53,7 +53,7 @@ static const char *refusal_on(const Target *t, const Node *n, const Variant *v,
 
 const char *variant_refusal(const Node *n, const Variant *v, const LowerOptions *options,
                             Effort *effort) {
-    return refusal_on(own_target(options), n, v, options, effort);
+    return refusal_on(variant_target(options), n, v, options, effort);
 }
 
 /* The key. */
@@ -139,7 +139,7 @@ static const Variant *cheapest(const Target *t, const Node *n, const LowerOption
 static void choose_cheapest(Lower *l, const Node *n, NodePlan *p) {
     const LowerOptions *o = l->plan->options;
     const Variant *v = cheapest(&targets[0], n, o, true);
-    if (!v || v->is == VARIANT_BIT) v = cheapest(own_target(o), n, o, false);
+    if (!v || v->is == VARIANT_BIT) v = cheapest(variant_target(o), n, o, false);
     if (v && !variant_refusal(n, v, o, &p->effort)) p->variant = v;
 }
 

@@ -34,6 +34,8 @@ extern const Variant variants[VARIANT_COUNT];
 
 const Variant *variant_find(OpId op, const char *name);      /* NULL: there is none */
 bool op_has_variants(OpId op);
+/* The target that variants are chosen for. */
+const Target *variant_target(const LowerOptions *options);
 /* NULL, or why the node cannot be computed so under these options. */
 const char *variant_refusal(const Node *n, const Variant *v, const LowerOptions *options, Effort *effort);
 /* The node as the text that choices tell it by: operator, inputs, attributes. */

@@ -18,7 +18,7 @@ static void write_buffer(Json *j, const Buffer *b) {
     json_text(j, "name", b->name);
     json_text(j, "kind", kind_names[b->kind]);
     json_int(j, "count", b->count);
-    json_int(j, "bytes", b->count * dtypes[b->type].bytes);
+    json_int(j, "bytes", buffer_bytes(b));
     if (buffer_is_placed(b)) {
         json_int(j, "offset", b->offset);
         json_int(j, "first_kernel", b->first_kernel);

@@ -14,7 +14,7 @@ static Totals totals_of(const Program *p) {
     for (int i = 0; i < p->kernels.n; i++) t.macs += p->kernels.at[i]->macs;
     for (int i = 0; i < p->buffers.n; i++) {
         const Buffer *b = p->buffers.at[i];
-        if (b->kind == BUF_CONST) t.constant_bytes += b->count * dtypes[b->type].bytes;
+        if (b->kind == BUF_CONST) t.constant_bytes += buffer_bytes(b);
     }
     return t;
 }

@@ -80,7 +80,7 @@ static int fastest_of(const Tuned *tuned) {
 /* Texts. */
 
 static void add_head(const Tune *t, Text *text) {
-    text_add(text, "target %s\n", t->options.target->name);
+    text_add(text, "target %s\n", variant_target(&t->options)->name);
 }
 
 static const char *round_text(const Tune *t, Arena *a, int round) {

@@ -150,7 +150,7 @@ static void conv_plain(Lower *l, const Conv *c) {
 
 /* The implicit matrix product. */
 
-const Expr *conv_row(Lower *l, const Gemm *g, const Expr *m) {
+static const Expr *conv_row(Lower *l, const Gemm *g, const Expr *m) {
     const Conv *c = g->context;
     const Expr *o[WINDOW_AXES], *index = ex_index(l->b, c->from->offset);
     index_split(l, m, c->axes, c->window.out, o);
@@ -190,7 +190,7 @@ static bool joins_last_axis(const Conv *c, int64_t longest) {
            c->in * c->window.kernel[d] <= longest;
 }
 
-void conv_k(const Conv *c, Gemm *g) {
+static void add_k_loops(const Conv *c, Gemm *g) {
     int last = c->axes - 1;
     bool joined = joins_last_axis(c, g->pairs ? PAIR_CHUNK : JOINED_RUN);
     for (int d = 0; d < c->axes - joined; d++)
@@ -218,7 +218,7 @@ static const Expr *conv_weight(Lower *l, const Gemm *g, const Buffer *source, co
 
 /* Distance of neighbouring output pixels in the input, where it is the same for all pixels of a
  * tile; else 0. */
-int64_t conv_row_step(const Conv *c, const Gemm *g) {
+static int64_t row_step(const Conv *c, const Gemm *g) {
     int last = c->axes - 1;
     int64_t step = c->window.stride[last] * c->from->stride[last + 2],
             span = step * c->window.out[last];
@@ -230,24 +230,28 @@ int64_t conv_row_step(const Conv *c, const Gemm *g) {
     return step;
 }
 
+void conv_plan_product(Lower *l, Conv *c, Gemm *g) {
+    c->from = lower_storage(l, c->x);
+    c->weights = lower_storage(l, c->w);
+    g->a = c->from->buffer;
+    g->row = conv_row;
+    g->rows = 1;
+    for (int d = 0; d < c->axes; d++) g->rows *= c->window.out[d];
+    add_k_loops(c, g);
+    gemm_plan(l, g);
+    g->row_step = row_step(c, g);
+    gemm_pack(l, g, c->groups, c->weights->buffer);
+}
+
 static void conv_product(Lower *l, Conv *c) {
     Gemm g = {.node = c->node,
               .wide = lower_wide(c->x->dtype),
-              .rows = 1,
               .columns = c->out_channels,
-              .row = conv_row,
               .start = c->bias ? conv_start : NULL,
               .store = conv_store,
               .weight = conv_weight,
               .context = c};
-    for (int d = 0; d < c->axes; d++) g.rows *= c->window.out[d];
-    c->from = lower_storage(l, c->x);
-    c->weights = lower_storage(l, c->w);
-    g.a = c->from->buffer;
-    conv_k(c, &g);
-    gemm_plan(l, &g);
-    g.row_step = conv_row_step(c, &g);
-    gemm_pack(l, &g, c->groups, c->weights->buffer);
+    conv_plan_product(l, c, &g);
     lower_begin_kernel(l, c->node, NULL);
     c->n = st_for_n(l->b, LOOP_PARALLEL, "n", c->x->dims[0].size);
     c->group = st_for_n(l->b, LOOP_PARALLEL, "group", c->groups);

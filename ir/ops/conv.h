@@ -21,10 +21,9 @@ const Expr *conv_bias(Lower *l, const Conv *c, const Expr *channel, DType wide);
 
 /* The map channels-last with the zeros that the window (or, tiled, Winograd's tiles) reads around it. */
 void conv_need_map(const Conv *c, bool tiled, InputNeed *need);
-/* The rows and k loops of the implicit product. */
-const Expr *conv_row(Lower *l, const Gemm *g, const Expr *m);     /* g->context is the Conv */
-void conv_k(const Conv *c, Gemm *g);
-int64_t conv_row_step(const Conv *c, const Gemm *g);
+/* The implicit product, ready for its loops: A, rows, k loops, tiles, and B from the weights by g's own function.
+ * g->context begins with the Conv. */
+void conv_plan_product(Lower *l, Conv *c, Gemm *g);
 
 /* winograd.c: whether it can compute this; outputs along axis d, in whole tiles; the kernels. */
 bool winograd_applies(const Conv *c);

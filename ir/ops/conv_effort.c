@@ -1,4 +1,4 @@
-/* conv_work.c - what the ways of computing a convolution do; of Winograd's winograd.c tells. */
+/* conv_effort.c - what the ways of computing a convolution do; of Winograd's winograd.c tells. */
 #include "conv.h"
 
 enum { FEW_CHANNELS = 4, MANY_CHANNELS = 16 }; /* out and in, of a 1x1 convolution that is a sum */

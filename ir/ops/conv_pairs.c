@@ -92,20 +92,11 @@ static void pair_product(Lower *l, PairConv *p) {
     Gemm g = {.node = c->node,
               .wide = lower_wide(p->scale->dtype),
               .pairs = true,
-              .rows = 1,
               .columns = c->out_channels,
-              .row = conv_row,
               .store = product_store,
               .weight = product_weight,
               .context = p};
-    for (int d = 0; d < c->axes; d++) g.rows *= c->window.out[d];
-    c->from = lower_storage(l, c->x);
-    c->weights = lower_storage(l, c->w);
-    g.a = c->from->buffer;
-    conv_k(c, &g);
-    gemm_plan(l, &g);
-    g.row_step = conv_row_step(c, &g);
-    gemm_pack(l, &g, 1, c->weights->buffer);
+    conv_plan_product(l, c, &g);
     lower_begin_kernel(l, c->node, NULL);
     c->n = st_for_n(l->b, LOOP_PARALLEL, "n", c->x->dims[0].size);
     c->group = g.b_offset = ex_index(l->b, 0);

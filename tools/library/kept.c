@@ -145,7 +145,7 @@ static int64_t largest_constant(const Program *p, const WeightsImage *image) {
     int64_t most = 0;
     for (int i = 0; i < p->buffers.n; i++) {
         const Buffer *b = p->buffers.at[i];
-        int64_t bytes = image->offsets[i] < 0 ? 0 : b->count * dtypes[b->type].bytes;
+        int64_t bytes = image->offsets[i] < 0 ? 0 : buffer_bytes(b);
         if (bytes > most) most = bytes;
     }
     return most;
@@ -162,7 +162,7 @@ static void write_weights(CacheWriter *w, const Program *p) {
         if (image.offsets[i] < 0 || !b->count) continue;
         if (image.offsets[i] < at || image.offsets[i] - at >= WEIGHTS_ALIGN)
             BUG(p->unit, "constant '%s' is out of its order in the image", b->name);
-        size_t bytes = (size_t)b->count * (size_t)dtypes[b->type].bytes;
+        size_t bytes = (size_t)buffer_bytes(b);
         constant_copy(b, elements);
         cache_write(w, zeros, (size_t)(image.offsets[i] - at));
         cache_write(w, elements, bytes);
